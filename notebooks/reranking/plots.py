@@ -113,7 +113,7 @@ def intervals(rows, title, xlabel, reference=None):
     `reference` draws a vertical line, such as 0 for "no difference".
     """
     figure, ax = new_figure(8, 0.42 * len(rows) + 1.5)
-    for position, (label, row) in enumerate(rows.items()):
+    for position, (_label, row) in enumerate(rows.items()):
         interval, system = row if isinstance(row[0], tuple) else (row, "two-stage")
         colour = COLOURS[system]
         ax.plot([interval.low, interval.high], [position, position], color=colour, linewidth=3)

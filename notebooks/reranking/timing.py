@@ -14,7 +14,8 @@ class Timing(NamedTuple):
     high: float
 
     def __str__(self):
-        return f"{format_seconds(self.median)} [{format_seconds(self.low)}, {format_seconds(self.high)}]"
+        median, low, high = (format_seconds(seconds) for seconds in self)
+        return f"{median} [{low}, {high}]"
 
 
 def measure(function, repeat=9, warm_up=1):

@@ -111,7 +111,9 @@ class Documents(ipw.VBox):
         """Offers the columns of an uploaded CSV file, then reads the file."""
         columns = []
         if self.file.value and self.file.value[0].name.lower().endswith(".csv"):
-            columns = data.csv_columns(bytes(self.file.value[0].content).decode("utf-8-sig", "replace"))
+            columns = data.csv_columns(
+                bytes(self.file.value[0].content).decode("utf-8-sig", "replace")
+            )
         self.column.options = [("the longest", None), *((c, c) for c in columns)] if columns else []
         self.update()
 
@@ -296,7 +298,9 @@ class BlindSpots(Lab):
         hits, judged = self.results[query_id], self.collection.qrels[query_id]
         right = max(judged, key=judged.get)
         ranks = [hit.doc_id for hit in hits]
-        rank = f"rank {ranks.index(right) + 1}" if right in ranks else f"not in the first {len(hits)}"
+        rank = (
+            f"rank {ranks.index(right) + 1}" if right in ranks else f"not in the first {len(hits)}"
+        )
         rows = [
             ["first, but wrong", "rank 1", hits[0].text],
             ["the best answer", rank, self.collection.passages[right]],
@@ -331,7 +335,11 @@ class Quiz(Lab):
         _, right, why = self.questions[number][1][self.choices[number].index]
         verdict = "Right." if right else "Not quite."
         self.answers[number].value = f"<b>{verdict}</b> {html.escape(why)}"
-        done = [options[choice.index][1] for (_, options), choice in zip(self.questions, self.choices, strict=True) if choice.index is not None]
+        done = [
+            options[choice.index][1]
+            for (_, options), choice in zip(self.questions, self.choices, strict=True)
+            if choice.index is not None
+        ]
         self.status.value = f"{sum(done)} of {len(self.questions)} right"
 
     def preview(self):
@@ -365,9 +373,7 @@ def html_table(header, rows):
 
 def hits_table(hits):
     """Returns hits as an HTML table with rank, score and text."""
-    rows = [
-        (rank, f"{hit.score:.3f}", shorten(hit.text, 400)) for rank, hit in enumerate(hits, 1)
-    ]
+    rows = [(rank, f"{hit.score:.3f}", shorten(hit.text, 400)) for rank, hit in enumerate(hits, 1)]
     return html_table(["rank", "score", "passage"], rows)
 
 
