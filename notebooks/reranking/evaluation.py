@@ -109,3 +109,14 @@ def sample_queries(collection, per_topic, seed=0):
             query_ids.remove(query_id)
             chosen.append(str(query_id))
     return {query_id: collection.queries[query_id] for query_id in chosen}
+
+
+def add(first, second):
+    """Returns the Interval of the sum of two means that were measured on different queries.
+
+    The errors are independent, so that their half-widths add up like the sides of a right angle.
+    """
+    mean = first.mean + second.mean
+    low = mean - np.hypot(first.mean - first.low, second.mean - second.low)
+    high = mean + np.hypot(first.high - first.mean, second.high - second.mean)
+    return Interval(mean, float(low), float(high))

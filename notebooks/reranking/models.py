@@ -103,20 +103,26 @@ def fetch(name):
     The hub is asked once and has three seconds to answer. A download goes to a temporary folder
     and enters the cache only when every file has the size and checksum that the hub states.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import logging, snapshot_download
     from huggingface_hub.constants import HF_HUB_CACHE
 
+    logging.set_verbosity_error()
     folder = cached(name)
     if folder:
         return folder
     expected = ask_hub(name)
     cache = Path(HF_HUB_CACHE)
     cache.mkdir(parents=True, exist_ok=True)
+    limit = 4 * sum(size for size, _ in expected.values())
     with tempfile.TemporaryDirectory(prefix=".reranking-", dir=cache) as temporary:
         try:
             folder = Path(
                 snapshot_download(
-                    name, cache_dir=temporary, allow_patterns=FILES, etag_timeout=HUB_SECONDS
+                    name,
+                    cache_dir=temporary,
+                    allow_patterns=FILES,
+                    etag_timeout=HUB_SECONDS,
+                    tqdm_class=bounded_bar(limit),
                 )
             )
         except Exception as error:
@@ -130,6 +136,26 @@ def fetch(name):
         for downloaded in Path(temporary).glob("models--*"):
             shutil.copytree(downloaded, cache / downloaded.name, symlinks=True, dirs_exist_ok=True)
     return cached(name) or folder
+
+
+def bounded_bar(limit):
+    """Returns a class of progress bar that raises OSError once `limit` bytes have come in.
+
+    If a server cuts every answer short, the hub's client asks again without end.
+    """
+    from huggingface_hub.utils import tqdm
+
+    fetched = 0
+
+    class Bar(tqdm):
+        def update(self, n=1):
+            nonlocal fetched
+            fetched += max(n or 0, 0)
+            if fetched > limit:
+                raise OSError("the server keeps cutting the download short")
+            return super().update(n)
+
+    return Bar
 
 
 def cached(name):

@@ -161,3 +161,80 @@ def histogram(groups, title, xlabel, ylabel="number of pairs"):
     ax.legend(frameon=False)
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     return figure
+
+
+def differences(values, title, ylabel):
+    """Returns one bar for each of `values`, sorted: gains in orange, losses in blue."""
+    figure, ax = new_figure(8.5, 4)
+    values = np.sort(np.asarray(values, dtype=float))[::-1]
+    colours = np.where(values > 0, UP, np.where(values < 0, DOWN, SAME))
+    ax.bar(range(len(values)), values, width=1.0, color=colours)
+    ax.axhline(0, color="black", linewidth=1)
+    ax.axhline(values.mean(), color=SAME, linestyle="--", linewidth=1)
+    ax.annotate(
+        f"mean {values.mean():+.3f}",
+        (len(values), values.mean()),
+        xytext=(0, 4),
+        textcoords="offset points",
+        ha="right",
+        fontsize=9,
+    )
+    ax.set(title=title, xlabel="queries, sorted by their difference", ylabel=ylabel)
+    return figure
+
+
+def spread(groups, title, xlabel, systems):
+    """Returns a row of points for each {label: values}, on a logarithmic scale.
+
+    A tall line marks the median, a short one the 95th percentile. `systems` is {label: system},
+    which decides the colour.
+    """
+    figure, ax = new_figure(8.5, 0.5 * len(groups) + 1.5)
+    for position, (label, values) in enumerate(groups.items()):
+        values, colour = np.asarray(values, dtype=float), COLOURS[systems[label]]
+        heights = position + 0.16 * np.sin(np.arange(len(values)) * 2.4)  # so that points differ
+        ax.scatter(values, heights, s=18, alpha=0.5, color=colour)
+        for share, height in ((50, 0.38), (95, 0.22)):
+            place = np.percentile(values, share)
+            ax.plot([place, place], [position - height, position + height], color=colour, lw=2.5)
+    ax.set_xscale("log")
+    ax.set_yticks(range(len(groups)), list(groups))
+    ax.set(ylim=(len(groups) - 0.5, -0.5), title=title, xlabel=xlabel)
+    return figure
+
+
+def dial(milliseconds, quality, ceiling, title, few=(), ylabel="nDCG@10 with 95 % interval"):
+    """Returns quality against time for each number of candidates k, and the ceiling above it.
+
+    `milliseconds`, `quality` (an Interval) and `ceiling` are each {k: value}. The k in `few` are
+    drawn hollow, as they rest on few queries.
+    """
+    figure, ax = new_figure(8.5, 5)
+    x = [milliseconds[k] for k in quality]
+    ax.plot(x, [quality[k].mean for k in quality], color=COLOURS["two-stage"], lw=1)
+    ax.plot(x, [ceiling[k] for k in quality], "--", color=COLOURS["ceiling"], lw=1.5)
+    last = list(quality)[-1]
+    ax.annotate(
+        "ceiling: a perfect reranker",
+        (x[-1], ceiling[last]),
+        xytext=(0, 6),
+        textcoords="offset points",
+        ha="right",
+        fontsize=9,
+    )
+    for k, interval in quality.items():
+        face = "white" if k in few else COLOURS["two-stage"]
+        ax.plot([milliseconds[k]] * 2, interval[1:], color=COLOURS["two-stage"], lw=1.5, alpha=0.5)
+        ax.plot(
+            milliseconds[k], interval.mean, "o", color=COLOURS["two-stage"], mfc=face, markersize=8
+        )
+        ax.annotate(
+            f"k = {k}",
+            (milliseconds[k], interval.mean),
+            xytext=(6, -14),
+            textcoords="offset points",
+            fontsize=9,
+        )
+    ax.set_xscale("log")
+    ax.set(title=title, xlabel="milliseconds per query (logarithmic)", ylabel=ylabel)
+    return figure
