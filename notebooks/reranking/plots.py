@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 # Colours that people with colour-blindness can tell apart (Okabe and Ito, 2008).
 # A system has the same colour in every figure.
@@ -178,9 +179,18 @@ def differences(values, title, ylabel):
         textcoords="offset points",
         ha="right",
         fontsize=9,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
     )
     ax.set(title=title, xlabel="queries, sorted by their difference", ylabel=ylabel)
     return figure
+
+
+def logarithmic(ax):
+    """Makes the x axis logarithmic, with plain numbers such as 20 and 50 at its ticks."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def spread(groups, title, xlabel, systems):
@@ -197,7 +207,7 @@ def spread(groups, title, xlabel, systems):
         for share, height in ((50, 0.38), (95, 0.22)):
             place = np.percentile(values, share)
             ax.plot([place, place], [position - height, position + height], color=colour, lw=2.5)
-    ax.set_xscale("log")
+    logarithmic(ax)
     ax.set_yticks(range(len(groups)), list(groups))
     ax.set(ylim=(len(groups) - 0.5, -0.5), title=title, xlabel=xlabel)
     return figure
@@ -235,6 +245,6 @@ def dial(milliseconds, quality, ceiling, title, few=(), ylabel="nDCG@10 with 95 
             textcoords="offset points",
             fontsize=9,
         )
-    ax.set_xscale("log")
+    logarithmic(ax)
     ax.set(title=title, xlabel="milliseconds per query (logarithmic)", ylabel=ylabel)
     return figure
