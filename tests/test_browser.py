@@ -32,6 +32,9 @@ def lab(tmp_path_factory):
     settings.mkdir(parents=True)
     whole_page = {"windowingMode": "none"}  # otherwise cells out of sight are not on the page
     (settings / "tracker.jupyterlab-settings").write_text(json.dumps(whole_page))
+    news = folder / "settings" / "@jupyterlab" / "apputils-extension"
+    news.mkdir()
+    (news / "notification.jupyterlab-settings").write_text(json.dumps({"fetchNews": "false"}))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -77,6 +80,7 @@ def open_and_run(browser, lab, name):
     page.set_default_timeout(60_000)
     page.goto(f"{lab}/{name}?reset")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    page.get_by_text("(ipykernel) | Idle").wait_for()  # before that, running does nothing
     page.locator("li.lm-MenuBar-item", has_text="Run").first.click()
     page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
     counts = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]"
