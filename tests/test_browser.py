@@ -105,7 +105,10 @@ def picture(page, locator, name):
 
 def lab_box(page, title):
     """Returns the widget box of the lab with this title."""
-    return page.locator(".widget-vbox", has=page.locator("b", has_text=title)).first
+    box = page.locator(".widget-vbox", has=page.locator("b", has_text=title)).first
+    box.wait_for(state="attached")
+    box.evaluate("box => box.scrollIntoView()")
+    return box
 
 
 def test_notebook_1_runs_and_its_search_lab_answers(browser, lab):

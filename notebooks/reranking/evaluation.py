@@ -1,5 +1,7 @@
 """Runs over a judged collection, their measures, and how sure we can be of a difference."""
 
+import ctypes
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +40,7 @@ def rerank_all(reranker, queries, candidates, progress=iter):
     for start in progress(range(0, len(order), 256)):
         batch = order[start : start + 256]
         scores[batch] = reranker.model.predict([pairs[i] for i in batch], batch_size=32)
+        release_memory()
     reranked, position = {}, 0
     for query_id, hits in candidates.items():
         rescored = [
@@ -120,3 +123,15 @@ def add(first, second):
     low = mean - np.hypot(first.mean - first.low, second.mean - second.low)
     high = mean + np.hypot(first.high - first.mean, second.high - second.mean)
     return Interval(mean, float(low), float(high))
+
+
+def release_memory():
+    """Gives freed memory back to the system, on Linux; elsewhere it does nothing.
+
+    Batches of ever new lengths leave holes between what is in use. In a long run they would add up
+    to half a gigabyte.
+    """
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only the GNU library has it
+        if trim:
+            trim(0)

@@ -6,7 +6,7 @@ import ipywidgets as ipw
 import numpy as np
 
 from .search import check_query, shorten
-from .widgets import CELL, LABEL, WIDE, Lab, html_table, query_box, slider
+from .widgets import CELL, LABEL, Lab, html_table, query_box, slider, wide
 
 PLAYERS = ("you", "bi-encoder", "cross-encoder")
 
@@ -39,7 +39,7 @@ class BeatTheMachine(Lab):
         self.rng = np.random.default_rng(seed)
         self.rounds = [usable[i] for i in self.rng.permutation(len(usable))]
         self.number, self.scores, self.done = 0, [], False  # scores: one tuple a round
-        self.question = ipw.HTML(layout=WIDE)
+        self.question = ipw.HTML(layout=wide())
         self.up, self.down, self.texts, rows = [], [], [], []
         for position in range(5):
             rows.append(self.row(position))
@@ -202,7 +202,7 @@ class SideBySide(Lab):
 
 def dropdown(options, value, text):
     """Returns a list to choose from, as wide as the other controls."""
-    return ipw.Dropdown(options=options, value=value, description=text, style=LABEL, layout=WIDE)
+    return ipw.Dropdown(options=options, value=value, description=text, style=LABEL, layout=wide())
 
 
 def describe(hits, others, rank, judged):

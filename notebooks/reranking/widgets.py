@@ -12,9 +12,13 @@ import numpy as np
 from . import data, plots, probes
 from .search import BiEncoderRetriever, Hit, check_query, shorten
 
-WIDE = ipw.Layout(width="100%", max_width="860px")
 LABEL = {"description_width": "120px"}
 CELL = "padding: 4px 8px; vertical-align: top; text-align: left; border-bottom: 1px solid #8884"
+
+
+def wide():
+    """Returns a new layout: as wide as the page allows. Widgets must not share one."""
+    return ipw.Layout(width="100%", max_width="860px")
 
 
 def progress(items, text="working"):
@@ -36,8 +40,8 @@ class Lab(ipw.VBox):
 
     def __init__(self, title, controls):
         self.title = title
-        self.status = ipw.HTML(layout=WIDE)
-        self.result = ipw.HTML(layout=WIDE)
+        self.status = ipw.HTML(layout=wide())
+        self.result = ipw.HTML(layout=wide())
         heading = ipw.HTML(f"<b>{html.escape(title)}</b>")
         super().__init__([heading, *controls, self.status, self.result])
 
@@ -81,18 +85,18 @@ class Documents(ipw.VBox):
         self.retriever, self.changed = retriever, changed
         self.indexed = {}  # choice -> retriever over these documents
         self.choice = ipw.Dropdown(
-            options=self.CHOICES, description="documents", style=LABEL, layout=WIDE
+            options=self.CHOICES, description="documents", style=LABEL, layout=wide()
         )
         self.text = ipw.Textarea(
             placeholder="Paste passages here, with an empty line between two of them.",
             description="my text",
             rows=5,
             style=LABEL,
-            layout=WIDE,
+            layout=wide(),
             continuous_update=False,
         )
         self.file = ipw.FileUpload(accept=".txt,.md,.csv,.jsonl", description="choose a file")
-        self.column = ipw.Dropdown(options=[], description="column", style=LABEL, layout=WIDE)
+        self.column = ipw.Dropdown(options=[], description="column", style=LABEL, layout=wide())
         super().__init__([self.choice, self.text, self.file, self.column])
         self.choice.observe(self.update, "value")
         self.text.observe(self.update, "value")
@@ -165,14 +169,14 @@ def query_box(value, text="query"):
         placeholder="Type a query and press Enter",
         continuous_update=False,
         style=LABEL,
-        layout=WIDE,
+        layout=wide(),
     )
 
 
 def slider(value, low, high, text):
     """Returns a slider for a whole number, which reports when it is let go."""
     return ipw.IntSlider(
-        value, low, high, description=text, continuous_update=False, style=LABEL, layout=WIDE
+        value, low, high, description=text, continuous_update=False, style=LABEL, layout=wide()
     )
 
 
@@ -239,7 +243,7 @@ class ProbeLab(Lab):
     def __init__(self, retriever, reranker, examples):
         self.retriever, self.reranker, self.examples = retriever, reranker, examples
         self.example = ipw.Dropdown(
-            options=list(examples), description="example", style=LABEL, layout=WIDE
+            options=list(examples), description="example", style=LABEL, layout=wide()
         )
         query, first, second = examples[self.example.value]
         self.query = query_box(query)
@@ -280,7 +284,7 @@ class BlindSpots(Lab):
                 kind = collection.query_info[query_id].get("type", "all")
                 self.missed.setdefault(kind, []).append(query_id)
         self.kind = ipw.Dropdown(
-            options=sorted(self.missed), description="query type", style=LABEL, layout=WIDE
+            options=sorted(self.missed), description="query type", style=LABEL, layout=wide()
         )
         self.number = slider(1, 1, max(len(q) for q in self.missed.values()), "example")
         super().__init__("Blind-spot browser", [self.kind, self.number])
@@ -322,9 +326,9 @@ class Quiz(Lab):
                 index=None,
                 layout=ipw.Layout(width="auto", max_width="860px"),
             )
-            answer = ipw.HTML(layout=WIDE)
+            answer = ipw.HTML(layout=wide())
             choice.observe(lambda _, i=number - 1: self.explain(i), "index")
-            label = ipw.HTML(f"{number}. {html.escape(question)}", layout=WIDE)
+            label = ipw.HTML(f"{number}. {html.escape(question)}", layout=wide())
             boxes += [label, choice, answer]
             self.choices.append(choice)
             self.answers.append(answer)
@@ -354,7 +358,7 @@ class Quiz(Lab):
 def text_area(value, text):
     """Returns a box for a passage, which reports when it is left."""
     return ipw.Textarea(
-        value=value, description=text, rows=3, continuous_update=False, style=LABEL, layout=WIDE
+        value=value, description=text, rows=3, continuous_update=False, style=LABEL, layout=wide()
     )
 
 
