@@ -50,6 +50,15 @@ CASES = [
     ("2.3", lambda: lambda a, b: z(a) + z(b), "right"),
     ("2.3", lambda: lambda a, b: np.add(a, b), "plain sums"),
     ("2.3", lambda: lambda a, b: (z(a) + z(b)) / 2, "mean of the z-scores"),
+    (
+        "2.4",
+        lambda: (
+            "soap without perfume",
+            "This soap contains no perfume.",
+            "This soap contains perfume.",
+        ),
+        "right",
+    ),
     ("2.4", lambda: ("python", "a snake", "a snake"), "the same"),
     ("2.4", lambda: ("capital of france", "Paris is the capital.", "Salt."), "not fooled"),
 ]

@@ -248,3 +248,64 @@ def dial(milliseconds, quality, ceiling, title, few=(), ylabel="nDCG@10 with 95 
     logarithmic(ax)
     ax.set(title=title, xlabel="milliseconds per query (logarithmic)", ylabel=ylabel)
     return figure
+
+
+# Indexes are no systems, so they have colours and marks of their own.
+INDEX_STYLES = {
+    "loop": ("#7A7A7A", "v"),
+    "exact": ("#332288", "o"),
+    "bytes": ("#56B4E9", "s"),
+    "bits": ("#882255", "D"),
+    "IVF": ("#E69F00", "^"),
+    "HNSW": ("#117733", "P"),
+}
+
+
+def growth(lines, title, recorded=None, limits=None, projected=None, ylabel="seconds per query"):
+    """Returns time over size on logarithmic axes: what was measured, recorded and projected.
+
+    `lines` and `recorded` are {name: {size: Timing}}; recorded points are hollow. `limits` and
+    `projected` are {name: {size: seconds}} and {name: {size: Interval of seconds}}.
+    """
+    figure, ax = new_figure(8.5, 5.5)
+
+    def style(name):
+        return INDEX_STYLES.get(name.split(",")[0], (COLOURS.get(name.split(",")[0], SAME), "o"))
+
+    for name, times in lines.items():
+        colour, mark = style(name)
+        medians = np.array([t.median for t in times.values()])
+        spread = [medians - [t.low for t in times.values()], [t.high for t in times.values()]]
+        spread[1] = spread[1] - medians
+        ax.errorbar(
+            list(times), medians, np.maximum(spread, 0), color=colour, marker=mark, label=name
+        )
+    for name, times in (recorded or {}).items():
+        colour, mark = style(name)
+        medians = [t.median for t in times.values()]
+        label = None if name in lines else name
+        look = {"color": colour, "marker": mark, "markerfacecolor": "white"}
+        ax.plot(list(times), medians, "--", label=label, **look)
+    for name, times in (limits or {}).items():
+        ax.plot(list(times), list(times.values()), ":", color="black", label=name)
+    for name, times in (projected or {}).items():
+        colour, _ = style(name)
+        low, high = [t.low for t in times.values()], [t.high for t in times.values()]
+        ax.plot(list(times), [t.mean for t in times.values()], ":", color=colour, label=name)
+        ax.fill_between(list(times), low, high, color=colour, alpha=0.3)
+    ax.set(xscale="log", yscale="log", title=title, xlabel="documents", ylabel=ylabel)
+    ax.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def curves(lines, title, xlabel, ylabel, logarithmic_x=False):
+    """Returns a figure with a line for each {name: (xs, ys)}."""
+    figure, ax = new_figure(8, 4)
+    palette = ("#0072B2", "#D55E00", "#000000", "#009E73")
+    for (name, (x, y)), colour, mark in zip(lines.items(), palette, "os^D", strict=False):
+        ax.plot(x, y, color=colour, marker=mark, label=name)
+    if logarithmic_x:
+        ax.set_xscale("log")
+    ax.legend(frameon=False)
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    return figure

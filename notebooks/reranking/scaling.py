@@ -13,6 +13,7 @@ million vectors takes longer to build than the whole notebook may take. So this 
 All searches run on one core, so that times can be multiplied by queries and divided by cores.
 """
 
+import copy
 import datetime
 import inspect
 import json
@@ -20,6 +21,7 @@ import os
 import platform
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -159,9 +161,10 @@ def distance(cosines):
     return np.sqrt(np.maximum(2 - 2 * cosines, 0))
 
 
-def nearest_distances(vectors, probes=300):
-    """Returns the distance of each of the first `probes` vectors to its nearest neighbour."""
-    cosines, _ = faiss.knn(vectors[:probes], vectors, 2, metric=faiss.METRIC_INNER_PRODUCT)
+def nearest_distances(vectors, probes=300, seed=0):
+    """Returns the distances of some vectors, drawn at random, to their nearest neighbours."""
+    rows = np.random.default_rng(seed).choice(len(vectors), size=probes, replace=False)
+    cosines, _ = faiss.knn(vectors[rows], vectors, 2, metric=faiss.METRIC_INNER_PRODUCT)
     return distance(cosines[:, 1])  # the first is the vector itself
 
 
@@ -248,11 +251,14 @@ class Bytes(Index):
 
     SCALE = 470  # no component is larger than 0.27, and a byte holds -128 to 127
 
-    def __init__(self):
+    def __init__(self, size=0):
+        """`size` is the number of vectors to come, if known: growing takes twice the memory."""
         super().__init__()
         self.faiss = faiss.IndexScalarQuantizer(
             DIMENSIONS, faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT
         )
+        self.faiss.codes.resize(size * DIMENSIONS)  # the space stays reserved
+        self.faiss.codes.resize(0)
 
     def rounded(self, vectors):
         """Returns the vectors as whole numbers from -127 to 127, still in float32."""
@@ -325,7 +331,8 @@ class IVF(Index):
         self.build += time.perf_counter() - began
 
     def insert(self, vectors):
-        self.faiss.add(vectors)
+        for start in range(0, len(vectors), 10_000):
+            self.faiss.add(vectors[start : start + 10_000])
 
     def search(self, query, k=K):
         self.faiss.nprobe = max(1, round(self.dial * self.lists))
@@ -345,7 +352,7 @@ class HNSW(Index):
     Source: Malkov and Yashunin, IEEE TPAMI 42(4), 2020.
     """
 
-    dials = (100, 200, 400, 800, 1600)
+    dials = (100, 200, 400, 800, 1600, 3200)
 
     def __init__(self):
         super().__init__()
@@ -377,7 +384,7 @@ INDEXES = ("exact", "bytes", "bits", "IVF", "HNSW")
 
 def build(names, million, size):
     """Returns {name: Index} over the first `size` vectors, filled block by block."""
-    store = Bytes()
+    store = Bytes(size)
     indexes = {}
     for name in names:
         if name == "IVF":
@@ -525,6 +532,85 @@ def plan(measured, documents, per_second, budget, encode, pair, most=50, machine
             )
         )
     return sorted(plans, key=lambda p: (bool(p.problem), -p.candidates, p.cores, p.latency))
+
+
+def passage_scores(reranker, queries, found, million, texts, progress=iter):
+    """Returns {query id: {number of a real passage: score by the cross-encoder}}.
+
+    `found` is {query id: numbers of vectors}. A generated vector has no text to read: its parent,
+    the real passage that it was drawn around, is scored instead.
+    """
+    candidates = {}
+    for query_id, numbers in found.items():
+        real = np.where(numbers < REAL, numbers, million.parent[numbers])
+        candidates[query_id] = [search.Hit(int(n), 0.0, texts[n]) for n in np.unique(real)]
+    reranked = evaluation.rerank_all(reranker, queries, candidates, progress)
+    return {q: {hit.doc_id: hit.score for hit in hits} for q, hits in reranked.items()}
+
+
+def order_by(found, scores, million, generated):
+    """Returns the numbers `found` for one query in the order of `scores`, best first.
+
+    `generated` says what happens to generated vectors: "last" puts them behind all real passages,
+    "like their parent" gives them the score of their parent, less a hair.
+    """
+    values = []
+    for number in found:
+        if number < REAL:
+            values.append(scores[int(number)])
+        else:
+            like = scores[int(million.parent[number])] - 1e-4
+            values.append(like if generated == "like their parent" else -np.inf)
+    return [int(found[i]) for i in np.argsort(-np.array(values), kind="stable")]
+
+
+def as_hits(numbers, ids):
+    """Returns vector numbers, best first, as a list of Hit; `ids` are those of the judged ones."""
+    names = [ids[n] if n < len(ids) else f"not judged {n}" for n in numbers]
+    return [search.Hit(name, float(-rank), "") for rank, name in enumerate(names)]
+
+
+def score_pairs(model, pairs, batch=32, by_length=True, tokens=None):
+    """Returns the scores of (query, text) pairs, and the seconds that a pair took.
+
+    `by_length` puts pairs of like length into one batch, where all are padded to the longest.
+    `tokens` cuts a pair after so many tokens.
+    """
+    lengths = [len(query) + len(text) for query, text in pairs]
+    order = np.argsort(lengths, kind="stable") if by_length else np.arange(len(pairs))
+    scores, usual = np.empty(len(pairs), np.float32), model.max_seq_length
+    model.max_seq_length = tokens or usual
+    model.predict([pairs[i] for i in order[:batch]], batch_size=batch)  # warm
+    began = time.perf_counter()
+    for start in range(0, len(pairs), batch):
+        rows = order[start : start + batch]
+        scores[rows] = model.predict([pairs[i] for i in rows], batch_size=batch)
+    seconds = time.perf_counter() - began
+    model.max_seq_length = usual
+    return scores, seconds / len(pairs)
+
+
+def in_bfloat16(model):
+    """Returns a copy of a cross-encoder with numbers of two bytes; fast where `has_bfloat16()`."""
+    import torch
+
+    return copy.deepcopy(model).to(torch.bfloat16)
+
+
+def has_bfloat16():
+    """Returns whether the processor multiplies bfloat16 numbers itself."""
+    info = Path("/proc/cpuinfo")
+    return info.exists() and "bf16" in info.read_text(encoding="utf-8")
+
+
+def in_int8(model):
+    """Returns a copy of a cross-encoder whose matrix products are done in bytes."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch announces that this will move to a new package
+        setting = torch.ao.quantization.per_channel_dynamic_qconfig
+        return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear: setting})
 
 
 def machine():
