@@ -11,7 +11,7 @@ NOTEBOOKS = $(sort $(wildcard notebooks/0*.ipynb notebooks/solutions/0*.ipynb))
 export RERANKING_MODELS ?= auto
 export PYTHONWARNINGS ?= ignore
 
-.PHONY: lab test outputs benchmark style scaling
+.PHONY: lab test outputs benchmark style
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/01_bi_encoder.ipynb
@@ -28,9 +28,6 @@ outputs: $(READY)
 
 benchmark: $(READY)
 	$(BIN)/python tests/benchmark.py
-
-scaling: $(READY)
-	PYTHONPATH=notebooks $(BIN)/python -m reranking.scaling
 
 style: $(READY)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -18,7 +18,7 @@ CELL = "padding: 4px 8px; vertical-align: top; text-align: left; border-bottom: 
 
 def wide():
     """Returns a new layout: as wide as the page allows. Widgets must not share one."""
-    return ipw.Layout(width="100%", max_width="860px")
+    return ipw.Layout(width="98%", max_width="860px")
 
 
 def progress(items, text="working"):
