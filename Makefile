@@ -1,6 +1,7 @@
 # make lab    set up if need be, then open notebook 1 in JupyterLab
 # make test   set up if need be, then run every test
 # make outputs, make benchmark, make style: for those who change the course
+# make cross-encoder TEACHER=folder PAIRS=folder OUT=folder: trains the weights anew (hours)
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
 TORCH = torch==2.13.0
@@ -11,23 +12,31 @@ NOTEBOOKS = $(sort $(wildcard notebooks/0*.ipynb notebooks/solutions/0*.ipynb))
 export RERANKING_MODELS ?= auto
 export PYTHONWARNINGS ?= ignore
 
-.PHONY: lab test outputs benchmark style
+.PHONY: lab test outputs benchmark style scaling cross-encoder
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/01_bi_encoder.ipynb
 
 test: export RERANKING_MODELS = bundled
+# Two files run at a time, each on one core.
+test: export OMP_NUM_THREADS = 1
 test: $(READY)
 	@echo "Checking style, data, module and labs, then running every notebook (about ten minutes)."
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest --nbval --nbval-sanitize-with tests/nbval.cfg $(NOTEBOOKS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval.cfg $(NOTEBOOKS) tests
 
 outputs: $(READY)
 	$(BIN)/python tests/make_outputs.py $(NOTEBOOKS)
 
 benchmark: $(READY)
 	$(BIN)/python tests/benchmark.py
+
+scaling: $(READY)
+	PYTHONPATH=notebooks $(BIN)/python -m reranking.scaling
+
+cross-encoder: $(READY)
+	@cd notebooks && ../$(BIN)/python -m reranking.training --out "$(abspath $(or $(OUT),work))" \
+		$(if $(TEACHER),--teacher "$(abspath $(TEACHER))") $(if $(PAIRS),--pairs "$(abspath $(PAIRS))")
 
 style: $(READY)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -1,14 +1,18 @@
-"""What the cross-encoder is worth on a judged collection, with paired intervals.
+"""What the cross-encoder is worth on judged collections, with paired intervals.
 
-quality.py [FOLDER ...]: the course's own collection by default, or folders in BEIR layout.
+The course's own collection by default, or folders in BEIR layout. The bi-encoder's candidates are
+scored in single precision and in eight bits, those of the other first stages in eight bits. Takes
+about a quarter of an hour on two cores.
 """
 
+import argparse
 import os
 import sys
 
 os.environ.setdefault("RERANKING_MODELS", "bundled")
 sys.path.insert(0, "notebooks")
 
+import bm25s
 import numpy as np
 
 import reranking as rr
@@ -17,41 +21,114 @@ from reranking import evaluation
 DEPTH = 30
 
 
-def z_scores(hits):
-    scores = np.array([hit.score for hit in hits])
-    return {h.doc_id: z for h, z in zip(hits, (scores - scores.mean()) / scores.std(), strict=True)}
+def by_words(collection):
+    """Returns the first hits by BM25 for each query."""
+    ids, texts = list(collection.passages), list(collection.passages.values())
+    index = bm25s.BM25()
+    index.index(bm25s.tokenize(texts, show_progress=False), show_progress=False)
+    tokens = bm25s.tokenize(list(collection.queries.values()), show_progress=False)
+    found, scores = index.retrieve(tokens, k=min(DEPTH, len(ids)), show_progress=False)
+    return {
+        q: [rr.Hit(ids[i], float(s), texts[i]) for i, s in zip(f, row, strict=True) if s > 0]
+        for q, f, row in zip(collection.queries, found, scores, strict=True)
+    }
 
 
-def report(name, collection):
-    """Prints nDCG@10 of each system and its gain over the bi-encoder, overall and by type."""
-    retriever, reranker = rr.BiEncoderRetriever(), rr.CrossEncoderReranker()
+def fuse(*lists):
+    """Returns the first hits by reciprocal rank fusion."""
+    total, hits = {}, {}
+    for ranked in lists:
+        for rank, hit in enumerate(ranked, start=1):
+            hits[hit.doc_id] = hit
+            total[hit.doc_id] = total.get(hit.doc_id, 0) + 1 / (60 + rank)
+    return [hits[i] for i in sorted(total, key=lambda i: -total[i])][:DEPTH]
+
+
+def z(values):
+    values = np.asarray(values)
+    return (values - values.mean()) / (values.std() or 1)
+
+
+def with_scores(hits, scores):
+    """Returns the hits with new scores, best first."""
+    rescored = [hit._replace(score=float(s)) for hit, s in zip(hits, scores, strict=True)]
+    return sorted(rescored, key=lambda hit: -hit.score)
+
+
+def systems(collection, folder, peer, only_fast):
+    """Returns {system: {query id: hits}}."""
+    retriever = rr.BiEncoderRetriever()
     retriever.index_documents(collection.passages.values(), ids=collection.passages.keys())
-    first = evaluation.retrieve_all(retriever, collection.queries, top_k=DEPTH)
-    second = evaluation.rerank_all(reranker, collection.queries, first)
-    both = {}
-    for query_id in first:
-        a, b = z_scores(first[query_id]), z_scores(second[query_id])
-        both[query_id] = sorted(first[query_id], key=lambda h, a=a, b=b: -a[h.doc_id] - b[h.doc_id])
-    systems = {"bi-encoder": first, "two-stage": second, "sum of z-scores": both}
+    meaning = evaluation.retrieve_all(retriever, collection.queries, top_k=DEPTH)
+    words = by_words(collection)
+    hybrid = {q: fuse(meaning[q], words[q]) for q in meaning}
+    runs = {"bi-encoder": meaning, "BM25": words, "hybrid": hybrid}
+    if peer:
+        larger = rr.BiEncoderRetriever(peer)
+        larger.index_documents(collection.passages.values(), ids=collection.passages.keys())
+        name = os.path.basename(peer.rstrip("/"))
+        runs[f"bi-encoder {name}"] = evaluation.retrieve_all(larger, collection.queries, DEPTH)
+    union = {
+        q: list({h.doc_id: h for h in meaning[q] + words[q] + hybrid[q]}.values()) for q in meaning
+    }
+    forms = {"": (False, meaning), ", eight bits": (True, union)}
+    for suffix, (fast, pairs) in list(forms.items())[only_fast:]:
+        reranker = rr.CrossEncoderReranker(folder, fast=fast)
+        scored = evaluation.rerank_all(reranker, collection.queries, pairs)
+        score = {q: {hit.doc_id: hit.score for hit in hits} for q, hits in scored.items()}
+        runs[f"two-stage{suffix}"] = reordered(meaning, score)
+        runs[f"sum of z-scores{suffix}"] = {
+            q: with_scores(hits, z([h.score for h in hits]) + z([score[q][h.doc_id] for h in hits]))
+            for q, hits in meaning.items()
+        }
+    runs["two-stage over BM25, eight bits"] = reordered(words, score)
+    runs["two-stage over hybrid, eight bits"] = reordered(hybrid, score)
+    return runs
+
+
+def reordered(results, score):
+    """Returns the hits of each query in the order of their new scores."""
+    return {q: with_scores(hits, [score[q][h.doc_id] for h in hits]) for q, hits in results.items()}
+
+
+def report(name, collection, folder, peer, only_fast):
+    """Prints nDCG@10 of each system and its gain over the bi-encoder, overall and by type."""
+    runs = systems(collection, folder, peer, only_fast)
     ndcg = {
         s: evaluation.evaluate(run, collection.qrels, ["nDCG@10"])["nDCG@10"]
-        for s, run in systems.items()
+        for s, run in runs.items()
     }
     info = collection.query_info
-    groups = [info[q].get("topic", q) for q in first]
-    print(f"\n{name}: {len(first)} queries, depth {DEPTH}, nDCG@10 with 95 % intervals")
+    topics = [info[q].get("topic", q) for q in collection.queries]
+    print(f"\n{name}: {len(topics)} queries, depth {DEPTH}, nDCG@10 with 95 % intervals")
     for system, values in ndcg.items():
-        gain = evaluation.bootstrap(values - ndcg["bi-encoder"], groups)
-        print(f"  {system:16} {evaluation.bootstrap(values, groups)}  gain {gain}")
-    for kind in sorted({info[q].get("type", "") for q in first} - {""}):
-        chosen = [q for q in first if info[q]["type"] == kind]
-        gain = (ndcg["two-stage"] - ndcg["bi-encoder"])[chosen]
+        gain = evaluation.bootstrap(values - ndcg["bi-encoder"], topics)
+        print(f"  {system:34} {evaluation.bootstrap(values, topics)}  gain {gain}")
+    if not only_fast:
+        rounding = evaluation.bootstrap(ndcg["two-stage, eight bits"] - ndcg["two-stage"], topics)
+        print(f"  eight bits against single precision: {rounding}")
+    for kind in sorted({info[q].get("type", "") for q in collection.queries} - {""}):
+        chosen = [q for q in collection.queries if info[q]["type"] == kind]
+        system = "two-stage, eight bits" if only_fast else "two-stage"
+        gain = (ndcg[system] - ndcg["bi-encoder"])[chosen]
         interval = evaluation.bootstrap(gain, [info[q]["topic"] for q in chosen])
-        print(
-            f"  {kind:12} {len(chosen):4}  {ndcg['bi-encoder'][chosen].mean():.3f}  gain {interval}"
-        )
+        base = ndcg["bi-encoder"][chosen].mean()
+        print(f"  {kind:12} {len(chosen):4} queries, bi-encoder {base:.3f}, gain {interval}")
 
 
 if __name__ == "__main__":
-    for folder in sys.argv[1:] or [rr.data.DATA / "collection"]:
-        report(str(folder).rsplit("/", 1)[-1], rr.load_collection(folder))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", nargs="*", default=[str(rr.data.DATA / "collection")])
+    parser.add_argument("--model", default=rr.models.CROSS_ENCODER, help="folder of weights")
+    parser.add_argument("--peer", help="name or folder of a larger bi-encoder to compare with")
+    parser.add_argument("--only-fast", action="store_true", help="leave single precision out")
+    arguments = parser.parse_args()
+    for path in arguments.folders:
+        collection = rr.load_collection(path)
+        report(
+            os.path.basename(path.rstrip("/")),
+            collection,
+            arguments.model,
+            arguments.peer,
+            arguments.only_fast,
+        )

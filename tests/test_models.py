@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,8 +11,10 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import reranking as rr
 from reranking import models
 
 OFFICIAL = models.CROSS_ENCODER
@@ -215,3 +218,22 @@ def test_official_weights_give_the_published_scores(retriever, query, monkeypatc
     monkeypatch.setenv("RERANKING_MODELS", "official")
     top = rr.CrossEncoderReranker().rerank(query, retriever.retrieve(query))
     assert [round(hit.score, 4) for hit in top] == [5.1547, 0.4332, -2.5431]
+
+
+def test_the_eight_bit_form_is_of_the_same_weights_and_needs_no_neighbours(
+    documents, query, capsys, tmp_path
+):
+    fast = rr.CrossEncoderReranker(fast=True)
+    assert "in eight bits" in capsys.readouterr().out
+    scores = fast.score(query, documents)
+    assert np.corrcoef(scores, rr.CrossEncoderReranker().score(query, documents))[0, 1] > 0.99
+    alone = np.concatenate([fast.score(query, [text]) for text in documents])
+    assert np.array_equal(scores, alone)
+    assert fast.score(query, ["word " * 5000]).shape == (1,)
+
+    for file in models.OUR_CROSS_ENCODER.glob("*"):  # the same folder without that form
+        if file.name != models.int8.FILE:
+            shutil.copy(file, tmp_path)
+    plain = rr.CrossEncoderReranker(tmp_path, fast=True)
+    assert "eight bits" not in capsys.readouterr().out
+    assert np.allclose(plain.score(query, documents), scores, atol=1)

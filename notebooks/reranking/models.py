@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
+from . import int8
+
 BI_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 CROSS_ENCODER = "cross-encoder/ms-marco-MiniLM-L-6-v2"
 OUR_CROSS_ENCODER = Path(__file__).resolve().parents[2] / "data" / "cross-encoder"
@@ -37,14 +39,18 @@ def load_bi_encoder(name=BI_ENCODER):
     return SentenceTransformer(str(weights.folder), device=device(), local_files_only=True)
 
 
-def load_cross_encoder(name=CROSS_ENCODER, **options):
+def load_cross_encoder(name=CROSS_ENCODER, fast=False, **options):
     """Returns a CrossEncoder for `name` and prints which weights it has.
 
     `name` is a name on the Hugging Face hub or a folder. For the default name, the environment
     variable RERANKING_MODELS decides between the official weights and the course's own.
+    With `fast`, returns the eight-bit form (Int8CrossEncoder) if the folder has one.
     Raises ModelNotAvailable with what to do if the weights cannot be had.
     """
     weights = find_cross_encoder(name)
+    if fast and (weights.folder / int8.FILE).exists():
+        print(weights.description.removesuffix(".") + ", in eight bits.")
+        return int8.Int8CrossEncoder(weights.folder)
     quieten()
     from sentence_transformers import CrossEncoder
 

@@ -71,7 +71,10 @@ class BiEncoderRetriever:
 
 
 class CrossEncoderReranker:
-    """Second stage: reads the query and one passage together and gives the pair a score."""
+    """Second stage: reads the query and one passage together and gives the pair a score.
+
+    Options go to `models.load_cross_encoder`, such as `fast=True` for the eight-bit form.
+    """
 
     def __init__(self, model_name=models.CROSS_ENCODER, top_k=3, **options):
         self.top_k = check_top_k(top_k)

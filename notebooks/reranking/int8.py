@@ -1,0 +1,99 @@
+"""The cross-encoder in eight bits: a quarter of the memory of single precision, and faster."""
+
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+FILE = "model_int8.onnx"
+INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
+
+
+class Int8CrossEncoder:
+    """Scores pairs as a CrossEncoder does, with weights and activations in whole numbers.
+
+    `folder` holds model_int8.onnx and tokenizer.json. `threads` is how many pairs are scored at
+    the same time: one for each processor core if None. Needs neither PyTorch nor transformers.
+    Raises FileNotFoundError if the folder has no eight-bit form.
+    """
+
+    max_length = 512  # tokens of query and passage together; the longer of the two is cut
+
+    def __init__(self, folder, threads=None):
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        folder = Path(folder)
+        if not (folder / FILE).exists():
+            raise FileNotFoundError(
+                f"{folder.name} has no {FILE}. Make it with int8.write_int8(folder)."
+            )
+        self.threads = threads or os.cpu_count()
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(self.max_length)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(
+            str(folder / FILE),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=["SkipLayerNormFusion"],  # measured: slower fused than apart
+        )
+
+    def predict(self, pairs, batch_size=1, show_progress_bar=False):
+        """Returns the scores of pairs (query, passage): (n,) float32 logits.
+
+        Each pair goes through the model alone, so no time is spent on padding and no score
+        depends on its neighbours. The last two arguments match CrossEncoder and do nothing.
+        """
+        encodings = self.tokenizer.encode_batch([tuple(pair) for pair in pairs])
+        with ThreadPoolExecutor(self.threads) as pool:
+            return np.array(list(pool.map(self.score, encodings)), dtype=np.float32)
+
+    def score(self, encoding):
+        """Returns the logit of one tokenized pair."""
+        values = encoding.ids, encoding.attention_mask, encoding.type_ids
+        inputs = {name: np.array([row]) for name, row in zip(INPUTS, values, strict=True)}
+        (logits,) = self.session.run(None, inputs)
+        return logits[0, 0]
+
+
+def write_int8(folder):
+    """Returns the path of model_int8.onnx, written beside the weights in `folder`.
+
+    The weights of every matrix become whole numbers from -127 to 127, with one scale for each
+    column, which is a row in PyTorch. The activations are rounded while the model runs. This is
+    called dynamic quantization.
+    """
+    import torch
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from transformers import AutoModelForSequenceClassification
+
+    model = AutoModelForSequenceClassification.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager"
+    )
+    tokens = torch.ones((2, 8), dtype=torch.long)
+    axes = {0: "pairs", 1: "tokens"}
+    with tempfile.TemporaryDirectory() as temporary:
+        single = Path(temporary) / "model.onnx"
+        torch.onnx.export(
+            model.eval(),
+            (tokens, tokens, torch.zeros_like(tokens)),
+            single,
+            input_names=INPUTS,
+            output_names=["logits"],
+            dynamic_axes={name: axes for name in INPUTS} | {"logits": {0: "pairs"}},
+            opset_version=17,
+            dynamo=False,
+        )
+        quantize_dynamic(
+            single,
+            Path(folder) / FILE,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            extra_options={"MatMulConstBOnly": True},
+        )
+    return Path(folder) / FILE
