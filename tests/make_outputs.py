@@ -12,17 +12,20 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def run(path):
-    """Returns the seconds that a notebook took; saves it with clean outputs."""
+    """Returns the seconds and the gigabytes that a notebook took; saves it with clean outputs."""
     notebook = nbformat.read(path, as_version=4)
     start = time.perf_counter()
-    NotebookClient(
+    client = NotebookClient(
         notebook,
         timeout=600,
         kernel_name="python3",
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
-    ).execute()
+    )
+    client.execute(cleanup_kc=False)
     seconds = time.perf_counter() - start
+    peak = peak_memory(client.km.provisioner.pid)
+    client._cleanup_kernel()
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -32,10 +35,18 @@ def run(path):
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(WIDGET, None)  # a saved page has no kernel to ask
     nbformat.write(notebook, path)
-    return seconds
+    return seconds, peak
+
+
+def peak_memory(pid):
+    """Returns the peak resident size of a process in GB, or nan where Linux' /proc is missing."""
+    status = Path(f"/proc/{pid}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(s.split()[1]) / 1e6 for s in lines if s.startswith("VmHWM")), float("nan"))
 
 
 if __name__ == "__main__":
     os.environ["RERANKING_MODELS"] = "bundled"
     for name in sys.argv[1:]:
-        print(f"{name}: {run(Path(name)):.0f} s", flush=True)
+        seconds, peak = run(Path(name))
+        print(f"{name}: {seconds:.0f} s, at most {peak:.2f} GB", flush=True)

@@ -111,6 +111,24 @@ def lab_box(page, title):
     return box
 
 
+def test_notebook_1_runs_and_its_search_lab_answers(browser, lab):
+    page = open_and_run(browser, lab, "01_bi_encoder.ipynb")
+    box = lab_box(page, "Search lab")
+    query = box.locator("input[type=text]").first
+    query.fill("ranking by bag of words")
+    query.press("Enter")
+    first = box.locator("tbody tr").first
+    first.get_by_text("BM25").wait_for()
+    box.locator("select").first.select_option("my own text")
+    box.locator("textarea").fill("Cats sleep all day.\n\nDogs want to go out.")
+    query.click()  # the text is read when its box is left
+    query.fill("feline rest")
+    query.press("Enter")
+    first.get_by_text("Cats sleep").wait_for()
+    picture(page, box, "01-search-lab")
+    page.close()
+
+
 def test_notebook_2_runs_and_its_labs_answer(browser, lab):
     page = open_and_run(browser, lab, "02_cross_encoder.ipynb")
     box = lab_box(page, "Reranking lab")

@@ -18,7 +18,7 @@ COLOURS = {
     "cross-encoder": "#CC79A7",
     "ceiling": "#000000",
 }
-UP, DOWN, SAME = "#D55E00", "#0072B2", "#7A7A7A"
+UP, DOWN, SAME = "#E69F00", "#56B4E9", "#6B6B6B"  # no system has these colours
 
 
 def new_figure(width=8, height=4, columns=1, **options):
@@ -55,14 +55,15 @@ def space_map(points, labels, title, query=None, query_label="query", groups=Non
     colours = np.array(list(COLOURS.values()))
     chosen = colours[0 if groups is None else np.asarray(groups) % len(colours)]
     ax.scatter(*points.T, c=chosen if groups is not None else COLOURS["bi-encoder"], s=60)
-    for (x, y), label in zip(points, labels, strict=True):
-        if label:
-            ax.annotate(label, (x, y), xytext=(7, 4), textcoords="offset points", fontsize=9)
+    near = np.ptp(points, axis=0) * (0.25, 0.06)
+    for number, (point, label) in enumerate(zip(points, labels, strict=True)):
+        if label:  # below the point where an earlier label is close
+            crowded = (np.abs(points[:number] - point) < near).all(axis=1).any()
+            place = (7, -12 if crowded else 4)
+            ax.annotate(label, point, xytext=place, textcoords="offset points", fontsize=9)
     if query is not None:
-        ax.scatter(*query, marker="*", s=260, c=UP, zorder=3)
-        ax.annotate(
-            query_label, query, xytext=(9, -12), textcoords="offset points", fontsize=9, color=UP
-        )
+        ax.scatter(*query, marker="*", s=260, c="black", zorder=3)
+        ax.annotate(query_label, query, xytext=(9, -12), textcoords="offset points", fontsize=9)
     ax.margins(0.18, 0.12)
     ax.set(title=title, xlabel="first component", ylabel="second component")
     return figure
@@ -94,15 +95,17 @@ def rank_changes(before, after, title, labels=None):
     ax.grid(False)
     for rank, doc_id in enumerate(before, start=1):
         text = labels.get(doc_id, str(doc_id))
-        ax.text(-0.03, rank, f"{text}  {rank}", ha="right", va="center", fontsize=9, color=SAME)
+        ax.text(-0.03, rank, f"{text}  {rank}", ha="right", va="center", fontsize=9)
         if doc_id in after:
             new = after.index(doc_id) + 1
             colour = UP if new < rank else DOWN if new > rank else SAME
             width = 2.5 if new != rank else 1.2
             ax.plot([0, 1], [rank, new], color=colour, linewidth=width, marker="o", clip_on=False)
-            ax.text(1.03, new, f"{new}  {text}", ha="left", va="center", fontsize=9, color=colour)
+            ax.text(1.03, new, f"{new}  {text}", ha="left", va="center", fontsize=9)
     ax.set(xlim=(-0.9, 1.9), ylim=(len(before) + 0.6, 0.2), xticks=[], yticks=[], title=title)
-    ax.set_xlabel("left: rank by bi-encoder · right: rank by cross-encoder")
+    ax.set_xlabel(
+        "left: rank by bi-encoder · right: rank by cross-encoder · orange: up, blue: down"
+    )
     ax.spines[:].set_visible(False)
     return figure
 
@@ -142,23 +145,28 @@ def bars(values, title, xlabel, colours=None):
     return figure
 
 
-def scatter(x, y, title, xlabel, ylabel, colour="two-stage", labels=()):
+def scatter(x, y, title, xlabel, ylabel, labels=()):
     """Returns a scatter of two measurements of the same things; `labels` is [(x, y, text)]."""
     figure, ax = new_figure(7, 4.5)
-    ax.scatter(x, y, s=22, alpha=0.6, color=COLOURS[colour])
+    ax.scatter(x, y, s=22, alpha=0.6, color=SAME)
+    ax.margins(x=0.2 if labels else 0.05)
     for left, height, text in labels:
         ax.annotate(text, (left, height), xytext=(6, 4), textcoords="offset points", fontsize=9)
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     return figure
 
 
-def histogram(groups, title, xlabel, ylabel="number of pairs"):
-    """Returns overlaid histograms for {label: values}, with one set of bins for all."""
+def histogram(groups, title, xlabel, ylabel="number of pairs", share=False):
+    """Returns overlaid histograms for {label: values}, with one set of bins for all.
+
+    With `share`, the bars of each group add up to 1, so that groups of unlike size compare.
+    """
     figure, ax = new_figure(8, 4)
     edges = np.histogram_bin_edges(np.concatenate([np.ravel(v) for v in groups.values()]), 40)
-    palette = [COLOURS["BM25"], COLOURS["bi-encoder"], COLOURS["hybrid"], COLOURS["two-stage"]]
+    palette = [SAME, UP, DOWN, "black"]
     for (label, values), colour in zip(groups.items(), palette, strict=False):
-        ax.hist(np.ravel(values), edges, label=label, color=colour, alpha=0.6)
+        weights = np.full(np.size(values), 1 / np.size(values)) if share else None
+        ax.hist(np.ravel(values), edges, weights=weights, label=label, color=colour, alpha=0.6)
     ax.legend(frameon=False)
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     return figure
@@ -188,7 +196,8 @@ def differences(values, title, ylabel):
 def logarithmic(ax):
     """Makes the x axis logarithmic, with plain numbers such as 20 and 50 at its ticks."""
     ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = ax.get_xlim()
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.xaxis.set_minor_formatter(NullFormatter())
 
@@ -280,6 +289,9 @@ def growth(lines, title, recorded=None, limits=None, projected=None, ylabel="sec
         ax.errorbar(
             list(times), medians, np.maximum(spread, 0), color=colour, marker=mark, label=name
         )
+        if ", k = " in name:  # several lines of one system: each says at its end which it is
+            place, text = (list(times)[-1], medians[-1]), name.split(", ", 1)[1]
+            ax.annotate(text, place, xytext=(6, 4), textcoords="offset points", fontsize=9)
     for name, times in (recorded or {}).items():
         colour, mark = style(name)
         medians = [t.median for t in times.values()]

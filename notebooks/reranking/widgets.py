@@ -5,6 +5,7 @@ A saved notebook shows a lab's `preview()`, so that a reader without a kernel se
 """
 
 import html
+import json
 
 import ipywidgets as ipw
 import numpy as np
@@ -317,7 +318,12 @@ class Quiz(Lab):
     """A few questions with one right option each; every option has its explanation."""
 
     def __init__(self, questions):
-        """`questions` is [(question, [(option, is_right, explanation), ...]), ...]."""
+        """`questions` is [(question, [(option, is_right, explanation), ...]), ...].
+
+        Or it is the number of a notebook, and the questions come from data/quiz.json.
+        """
+        if isinstance(questions, str):
+            questions = json.loads((data.DATA / "quiz.json").read_text(encoding="utf-8"))[questions]
         self.questions = questions
         self.choices, self.answers, boxes = [], [], []
         for number, (question, options) in enumerate(questions, start=1):
