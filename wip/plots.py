@@ -1,0 +1,374 @@
+"""The figures of the course: data in, a Matplotlib Figure out. Nothing is computed here."""
+
+import base64
+import html
+import io
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+# Colours that people with colour-blindness can tell apart (Okabe and Ito, 2008).
+# A system has the same colour in every figure.
+COLOURS = {
+    "BM25": "#7A7A7A",
+    "bi-encoder": "#0072B2",
+    "hybrid": "#009E73",
+    "two-stage": "#D55E00",
+    "cross-encoder": "#CC79A7",
+    "ceiling": "#000000",
+}
+UP, DOWN, SAME = "#E69F00", "#56B4E9", "#6B6B6B"  # no system has these colours
+
+
+def new_figure(width=8, height=4, columns=1, **options):
+    """Returns a Figure and its axes, with the style that all figures of the course share."""
+    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False, **options)[0]
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(axis="both", color="#E5E5E5", linewidth=0.7)
+        ax.set_axisbelow(True)
+    return figure, axes if columns > 1 else axes[0]
+
+
+def show(figure, alt):
+    """Displays a figure with its alternative text, which says in words what can be seen."""
+    from IPython.display import display
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", facecolor="white")
+    picture = base64.b64encode(buffer.getvalue()).decode()
+    page = (
+        f'<img src="data:image/png;base64,{picture}" alt="{html.escape(alt)}" '
+        'style="max-width: 100%; height: auto; background: white">'
+    )
+    display({"text/html": page, "text/plain": alt}, raw=True)
+
+
+def space_map(points, labels, title, query=None, query_label="query", groups=None):
+    """Returns a map of passages in two dimensions, `points` of shape (n, 2), with their labels.
+
+    `query` is a point of shape (2,) drawn as a star; `groups` gives each point a colour.
+    """
+    figure, ax = new_figure(8, 5)
+    colours = np.array(list(COLOURS.values()))
+    chosen = colours[0 if groups is None else np.asarray(groups) % len(colours)]
+    ax.scatter(*points.T, c=chosen if groups is not None else COLOURS["bi-encoder"], s=60)
+    near = np.ptp(points, axis=0) * (0.25, 0.06)
+    for number, (point, label) in enumerate(zip(points, labels, strict=True)):
+        if label:  # below the point where an earlier label is close
+            crowded = (np.abs(points[:number] - point) < near).all(axis=1).any()
+            place = (7, -12 if crowded else 4)
+            ax.annotate(label, point, xytext=place, textcoords="offset points", fontsize=9)
+    if query is not None:
+        ax.scatter(*query, marker="*", s=260, c="black", zorder=3)
+        ax.annotate(query_label, query, xytext=(9, -12), textcoords="offset points", fontsize=9)
+    ax.margins(0.18, 0.12)
+    ax.set(title=title, xlabel="first component", ylabel="second component")
+    return figure
+
+
+def heat_map(values, labels, title, unit="cosine"):
+    """Returns a square of values, shape (n, n), with each value written in its cell."""
+    figure, ax = new_figure(7.5, 6)
+    ax.grid(False)
+    image = ax.imshow(values, cmap="cividis", vmin=0, vmax=1)
+    ticks = range(len(labels))
+    ax.set_xticks(ticks, labels, rotation=40, ha="right", fontsize=9)
+    ax.set_yticks(ticks, labels, fontsize=9)
+    for (row, column), value in np.ndenumerate(values):
+        colour = "black" if value > 0.55 else "white"
+        ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
+    figure.colorbar(image, label=unit, shrink=0.8)
+    ax.set_title(title)
+    return figure
+
+
+def rank_changes(before, after, title, labels=None):
+    """Returns a figure with a line for each passage from its rank before to its rank after.
+
+    `before` and `after` are lists of ids, best first; `labels` is {id: short text}.
+    """
+    labels = labels or {}
+    figure, ax = new_figure(8.5, 0.42 * len(before) + 1.4)
+    ax.grid(False)
+    for rank, doc_id in enumerate(before, start=1):
+        text = labels.get(doc_id, str(doc_id))
+        ax.text(-0.03, rank, f"{text}  {rank}", ha="right", va="center", fontsize=9)
+        if doc_id in after:
+            new = after.index(doc_id) + 1
+            colour = UP if new < rank else DOWN if new > rank else SAME
+            width = 2.5 if new != rank else 1.2
+            ax.plot([0, 1], [rank, new], color=colour, linewidth=width, marker="o", clip_on=False)
+            ax.text(1.03, new, f"{new}  {text}", ha="left", va="center", fontsize=9)
+    ax.set(xlim=(-0.9, 1.9), ylim=(len(before) + 0.6, 0.2), xticks=[], yticks=[], title=title)
+    ax.set_xlabel(
+        "left: rank by bi-encoder · right: rank by cross-encoder · orange: up, blue: down"
+    )
+    ax.spines[:].set_visible(False)
+    return figure
+
+
+def intervals(rows, title, xlabel, reference=None):
+    """Returns a figure with a point and its 95 % interval in each row.
+
+    `rows` is {label: Interval} or {label: (Interval, system)}; the system decides the colour.
+    `reference` draws a vertical line, such as 0 for "no difference".
+    """
+    figure, ax = new_figure(8, 0.42 * len(rows) + 1.5)
+    for position, (_label, row) in enumerate(rows.items()):
+        interval, system = row if isinstance(row[0], tuple) else (row, "two-stage")
+        colour = COLOURS[system]
+        ax.plot([interval.low, interval.high], [position, position], color=colour, linewidth=3)
+        ax.plot(interval.mean, position, "o", color=colour, markersize=8)
+    if reference is not None:
+        ax.axvline(reference, color="black", linewidth=1)
+    ax.set_yticks(range(len(rows)), list(rows))
+    ax.set(ylim=(len(rows) - 0.5, -0.5), title=title, xlabel=xlabel)
+    return figure
+
+
+def bars(values, title, xlabel, colours=None):
+    """Returns horizontal bars for {label: value}, the first on top, with the values written."""
+    figure, ax = new_figure(8, 0.38 * len(values) + 1.4)
+    names = list(values)
+    heights = [values[name] for name in names]
+    ax.barh(range(len(names)), heights, color=colours or COLOURS["bi-encoder"])
+    for position, value in enumerate(heights):
+        side = "left" if value >= 0 else "right"
+        ax.text(value, position, f" {value:.2f} ", va="center", ha=side, fontsize=9)
+    ax.axvline(0, color="black", linewidth=1)
+    ax.margins(x=0.15)
+    ax.set_yticks(range(len(names)), names)
+    ax.set(ylim=(len(names) - 0.4, -0.6), title=title, xlabel=xlabel)
+    return figure
+
+
+def scatter(x, y, title, xlabel, ylabel, labels=()):
+    """Returns a scatter of two measurements of the same things; `labels` is [(x, y, text)]."""
+    figure, ax = new_figure(7, 4.5)
+    ax.scatter(x, y, s=22, alpha=0.6, color=SAME)
+    ax.margins(x=0.2 if labels else 0.05)
+    for left, height, text in labels:
+        ax.annotate(text, (left, height), xytext=(6, 4), textcoords="offset points", fontsize=9)
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    return figure
+
+
+def histogram(groups, title, xlabel, ylabel="number of pairs", share=False):
+    """Returns overlaid histograms for {label: values}, with one set of bins for all.
+
+    With `share`, the bars of each group add up to 1, so that groups of unlike size compare.
+    """
+    figure, ax = new_figure(8, 4)
+    edges = np.histogram_bin_edges(np.concatenate([np.ravel(v) for v in groups.values()]), 40)
+    palette = [SAME, UP, DOWN, "black"]
+    for (label, values), colour in zip(groups.items(), palette, strict=False):
+        weights = np.full(np.size(values), 1 / np.size(values)) if share else None
+        ax.hist(np.ravel(values), edges, weights=weights, label=label, color=colour, alpha=0.6)
+    ax.legend(frameon=False)
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    return figure
+
+
+def differences(values, title, ylabel):
+    """Returns one bar for each of `values`, sorted: gains in orange, losses in blue."""
+    figure, ax = new_figure(8.5, 4)
+    values = np.sort(np.asarray(values, dtype=float))[::-1]
+    colours = np.where(values > 0, UP, np.where(values < 0, DOWN, SAME))
+    ax.bar(range(len(values)), values, width=1.0, color=colours)
+    ax.axhline(0, color="black", linewidth=1)
+    ax.axhline(values.mean(), color=SAME, linestyle="--", linewidth=1)
+    ax.annotate(
+        f"mean {values.mean():+.3f}",
+        (len(values), values.mean()),
+        xytext=(0, 4),
+        textcoords="offset points",
+        ha="right",
+        fontsize=9,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+    )
+    ax.set(title=title, xlabel="queries, sorted by their difference", ylabel=ylabel)
+    return figure
+
+
+def logarithmic(ax):
+    """Makes the x axis logarithmic, with plain numbers such as 20 and 50 at its ticks."""
+    ax.set_xscale("log")
+    low, high = ax.get_xlim()
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def spread(groups, title, xlabel, systems):
+    """Returns a row of points for each {label: values}, on a logarithmic scale.
+
+    A tall line marks the median, a short one the 95th percentile. `systems` is {label: system},
+    which decides the colour.
+    """
+    figure, ax = new_figure(8.5, 0.5 * len(groups) + 1.5)
+    for position, (label, values) in enumerate(groups.items()):
+        values, colour = np.asarray(values, dtype=float), COLOURS[systems[label]]
+        heights = position + 0.16 * np.sin(np.arange(len(values)) * 2.4)  # so that points differ
+        ax.scatter(values, heights, s=18, alpha=0.5, color=colour)
+        for share, height in ((50, 0.38), (95, 0.22)):
+            place = np.percentile(values, share)
+            ax.plot([place, place], [position - height, position + height], color=colour, lw=2.5)
+    logarithmic(ax)
+    ax.set_yticks(range(len(groups)), list(groups))
+    ax.set(ylim=(len(groups) - 0.5, -0.5), title=title, xlabel=xlabel)
+    return figure
+
+
+def dial(milliseconds, quality, ceiling, title, few=(), ylabel="nDCG@10 with 95 % interval"):
+    """Returns quality against time for each number of candidates k, and the ceiling above it.
+
+    `milliseconds`, `quality` (an Interval) and `ceiling` are each {k: value}. The k in `few` are
+    drawn hollow, as they rest on few queries.
+    """
+    figure, ax = new_figure(8.5, 5)
+    x = [milliseconds[k] for k in quality]
+    ax.plot(x, [quality[k].mean for k in quality], color=COLOURS["two-stage"], lw=1)
+    ax.plot(x, [ceiling[k] for k in quality], "--", color=COLOURS["ceiling"], lw=1.5)
+    last = list(quality)[-1]
+    ax.annotate(
+        "ceiling: a perfect reranker",
+        (x[-1], ceiling[last]),
+        xytext=(0, 6),
+        textcoords="offset points",
+        ha="right",
+        fontsize=9,
+    )
+    for k, interval in quality.items():
+        face = "white" if k in few else COLOURS["two-stage"]
+        ax.plot([milliseconds[k]] * 2, interval[1:], color=COLOURS["two-stage"], lw=1.5, alpha=0.5)
+        ax.plot(
+            milliseconds[k], interval.mean, "o", color=COLOURS["two-stage"], mfc=face, markersize=8
+        )
+        ax.annotate(
+            f"k = {k}",
+            (milliseconds[k], interval.mean),
+            xytext=(6, -14),
+            textcoords="offset points",
+            fontsize=9,
+        )
+    logarithmic(ax)
+    ax.set(title=title, xlabel="milliseconds per query (logarithmic)", ylabel=ylabel)
+    return figure
+
+
+# Indexes are no systems, so they have colours and marks of their own.
+INDEX_STYLES = {
+    "loop": ("#7A7A7A", "v"),
+    "exact": ("#332288", "o"),
+    "bytes": ("#56B4E9", "s"),
+    "bits": ("#882255", "D"),
+    "IVF": ("#E69F00", "^"),
+    "HNSW": ("#117733", "P"),
+}
+
+
+def growth(lines, title, recorded=None, limits=None, projected=None, ylabel="seconds per query"):
+    """Returns time over size on logarithmic axes: what was measured, recorded and projected.
+
+    `lines` and `recorded` are {name: {size: Timing}}; recorded points are hollow. `limits` and
+    `projected` are {name: {size: seconds}} and {name: {size: Interval of seconds}}.
+    """
+    figure, ax = new_figure(8.5, 5.5)
+
+    def style(name):
+        return INDEX_STYLES.get(name.split(",")[0], (COLOURS.get(name.split(",")[0], SAME), "o"))
+
+    for name, times in lines.items():
+        colour, mark = style(name)
+        medians = np.array([t.median for t in times.values()])
+        spread = [medians - [t.low for t in times.values()], [t.high for t in times.values()]]
+        spread[1] = spread[1] - medians
+        ax.errorbar(
+            list(times), medians, np.maximum(spread, 0), color=colour, marker=mark, label=name
+        )
+        if ", k = " in name:  # several lines of one system: each says at its end which it is
+            place, text = (list(times)[-1], medians[-1]), name.split(", ", 1)[1]
+            ax.annotate(text, place, xytext=(6, 4), textcoords="offset points", fontsize=9)
+    for name, times in (recorded or {}).items():
+        colour, mark = style(name)
+        medians = [t.median for t in times.values()]
+        label = None if name in lines else name
+        look = {"color": colour, "marker": mark, "markerfacecolor": "white"}
+        ax.plot(list(times), medians, "--", label=label, **look)
+    for name, times in (limits or {}).items():
+        ax.plot(list(times), list(times.values()), ":", color="black", label=name)
+    for name, times in (projected or {}).items():
+        colour, _ = style(name)
+        low, high = [t.low for t in times.values()], [t.high for t in times.values()]
+        ax.plot(list(times), [t.mean for t in times.values()], ":", color=colour, label=name)
+        ax.fill_between(list(times), low, high, color=colour, alpha=0.3)
+    ax.set(xscale="log", yscale="log", title=title, xlabel="documents", ylabel=ylabel)
+    ax.legend(frameon=False, fontsize=9)
+    return figure
+
+
+def curves(lines, title, xlabel, ylabel, logarithmic_x=False):
+    """Returns a figure with a line for each {name: (xs, ys)}."""
+    figure, ax = new_figure(8, 4)
+    palette = ("#0072B2", "#D55E00", "#000000", "#009E73")
+    for (name, (x, y)), colour, mark in zip(lines.items(), palette, "os^D", strict=False):
+        ax.plot(x, y, color=colour, marker=mark, label=name)
+    if logarithmic_x:
+        ax.set_xscale("log")
+    ax.legend(frameon=False)
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    return figure
+
+
+def learning(losses, quality, lines, title):
+    """Returns a figure: left the loss of each step, right nDCG@10 on half of dev on the way.
+
+    `quality` is {step: nDCG@10}; `lines` is {system: nDCG@10} to compare with, drawn across.
+    """
+    figure, (left, right) = new_figure(9, 3.8, columns=2)
+    left.plot(range(1, len(losses) + 1), losses, color=SAME, lw=1)
+    window = max(1, len(losses) // 5)
+    means = np.convolve(losses, np.ones(window) / window, "valid")
+    left.plot(np.arange(len(means)) + (window + 1) / 2, means, color=COLOURS["cross-encoder"], lw=3)
+    left.set(xlabel=f"step (thick line: mean of {window})", ylabel="loss, nats", ylim=(0, None))
+    right.plot(
+        list(quality),
+        list(quality.values()),
+        "-o",
+        color=COLOURS["cross-encoder"],
+        label="in training",
+    )
+    for (name, value), style in zip(lines.items(), ("--", ":"), strict=False):
+        right.axhline(value, color=COLOURS.get(name, "black"), linestyle=style, label=name)
+    right.set(xlabel="step", ylabel="nDCG@10 on half of dev", ylim=(0.4, 1))
+    right.legend(frameon=False, fontsize=9, loc="lower right")
+    figure.suptitle(title)
+    return figure
+
+
+def trade_off(points, title):
+    """Returns change of quality against speed for {name: (pairs a second, Interval)}.
+
+    Names that agree up to a comma share a colour; those that end in "cut" are drawn hollow.
+    """
+    figure, ax = new_figure(8.5, 5)
+    ax.axhline(0, color="black", linewidth=1)
+    palette = (COLOURS["cross-encoder"], UP, DOWN, SAME)
+    kinds = list(dict.fromkeys(name.split(",")[0] for name in points))
+    for name, (speed, interval) in points.items():
+        colour = palette[kinds.index(name.split(",")[0]) % len(palette)]
+        face = "white" if name.endswith("cut") else colour
+        ax.plot([speed, speed], interval[1:], color=colour, lw=2)
+        ax.plot(speed, interval.mean, "o", color=colour, mfc=face, markersize=9)
+        place = (8, -12) if name.endswith("cut") else (8, 5)
+        ax.annotate(
+            name, (speed, interval.mean), xytext=place, textcoords="offset points", fontsize=9
+        )
+    logarithmic(ax)
+    ax.margins(x=0.25)
+    ax.set(title=title, xlabel="pairs a second (logarithmic)")
+    ax.set_ylabel("change of nDCG@10 with 95 % interval")
+    return figure
