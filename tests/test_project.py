@@ -77,9 +77,8 @@ def test_installed_versions_are_the_pinned_ones():
 def test_code_cells_fit_on_a_screen(path):
     for cell in cells(path, "code"):
         lines = source(cell).splitlines()
-        data_only = source(cell).startswith("widgets.Quiz(")  # questions, not code
         limit = 20 if "class " in source(cell) else 15
-        assert data_only or len(lines) <= limit, source(cell)
+        assert len(lines) <= limit, source(cell)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)

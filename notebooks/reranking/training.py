@@ -237,17 +237,6 @@ def teacher_share(cosines):
     return odds / odds.sum()
 
 
-def taught_by(model, lists):
-    """Returns the lists with the scores of another cross-encoder as what is wanted."""
-    pairs = [(ranked.query, passage) for ranked in lists for passage in ranked.passages]
-    scores = np.asarray(model.predict(pairs, batch_size=32), dtype=np.float32)
-    parts = np.split(scores, np.cumsum([len(ranked.passages) for ranked in lists])[:-1])
-    return [
-        ranked._replace(target=np.exp(part) / np.exp(part).sum(), scores=part)
-        for ranked, part in zip(lists, parts, strict=True)
-    ]
-
-
 # Losses and steps
 
 
@@ -333,13 +322,6 @@ def score_pairs(model, pairs, bfloat16=True, tokens=TOKENS):
         with torch.autocast(model.device.type, torch.bfloat16, enabled=bfloat16):
             scores.append(model.model(**batch).logits[:, 0].float())
     return torch.cat(scores)[np.argsort(order)]
-
-
-def has_bfloat16():
-    """Returns whether the processor or graphics card multiplies numbers of two bytes itself."""
-    info = Path("/proc/cpuinfo")
-    known = info.exists() and "bf16" in info.read_text(encoding="utf-8")
-    return known or torch.cuda.is_available()
 
 
 class Trainer:
