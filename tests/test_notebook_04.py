@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from reranking import exercises, labs_04, scaling, timing
+from reranking import exercises, labs_04, scaling, timing, vector_indexes, vector_sets
 
 
 @pytest.fixture(scope="module")
 def million():
-    return scaling.Million()
+    return vector_sets.Million()
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def test_the_kept_vectors_are_those_of_the_passages(retriever, collection, milli
 
 
 def test_every_kept_vector_has_its_passage(retriever, collection, million):
-    texts = scaling.real_passages()
-    assert len(texts) == len(million.real) == scaling.REAL
+    texts = vector_sets.real_passages()
+    assert len(texts) == len(million.real) == vector_sets.REAL
     assert texts[:700] == list(collection.passages.values())
     rows = [700, 4189, 4190, 5999]  # the first and last of training passages and docstrings
     cosines = np.sum(retriever.encode([texts[i] for i in rows]) * million.real[rows], axis=1)
@@ -45,7 +45,7 @@ def test_a_vector_is_the_same_wherever_it_is_asked_for(million):
     rows = million.rows([50_000, 73_123, 99_999])
     assert np.allclose(block[[0, 23_123, 49_999]], rows, atol=1e-6)
     assert np.allclose(million.first(7000)[6500], million.rows([6500])[0], atol=1e-6)
-    assert np.allclose(scaling.Million().rows([987_654]), million.rows([987_654]), atol=1e-6)
+    assert np.allclose(vector_sets.Million().rows([987_654]), million.rows([987_654]), atol=1e-6)
 
 
 def test_generated_vectors_have_length_one_and_the_real_ones_come_first(million):
@@ -55,9 +55,9 @@ def test_generated_vectors_have_length_one_and_the_real_ones_come_first(million)
 
 
 def test_generated_vectors_keep_the_neighbour_distances_of_real_ones(million):
-    made = million.rows(np.random.default_rng(5).integers(scaling.REAL, 1_000_000, size=6000))
-    real = np.percentile(scaling.nearest_distances(million.real), [10, 50, 90])
-    generated = np.percentile(scaling.nearest_distances(made), [10, 50, 90])
+    made = million.rows(np.random.default_rng(5).integers(vector_sets.REAL, 1_000_000, size=6000))
+    real = np.percentile(vector_sets.nearest_distances(million.real), [10, 50, 90])
+    generated = np.percentile(vector_sets.nearest_distances(made), [10, 50, 90])
     assert np.abs(generated / real - 1).max() < 0.12
 
 
@@ -65,7 +65,7 @@ def test_generated_vectors_keep_the_neighbour_distances_of_real_ones(million):
 
 
 def test_a_full_scan_block_by_block_finds_what_one_exact_search_finds(million, query_vectors):
-    scan = scaling.FullScan(query_vectors, k=20)
+    scan = vector_indexes.FullScan(query_vectors, k=20)
     vectors = million.first(9000)
     for start in (0, 3000, 6000):
         scan.see(start, vectors[start : start + 3000])
@@ -75,34 +75,34 @@ def test_a_full_scan_block_by_block_finds_what_one_exact_search_finds(million, q
 
 
 def test_every_index_reaches_the_wanted_recall_when_its_dial_is_turned(million, query_vectors):
-    indexes = scaling.build(scaling.INDEXES, million, 8000)
+    indexes = vector_indexes.build(vector_indexes.INDEXES, million, 8000)
     truth = np.array([indexes["exact"].search(query, 100) for query in query_vectors])
     for name, index in indexes.items():
-        scaling.tune(index, query_vectors, truth)
-        result = scaling.measure(index, query_vectors, truth)
+        vector_indexes.tune(index, query_vectors, truth)
+        result = vector_indexes.measure(index, query_vectors, truth)
         assert result.recall >= 0.95, name
         assert result.time.median > 0 and result.nbytes > 0, name
     assert indexes["bytes"].nbytes * 4 == indexes["exact"].nbytes
 
 
 def test_a_smaller_dial_finds_less(million, query_vectors):
-    indexes = scaling.build(("exact", "IVF"), million, 8000)
+    indexes = vector_indexes.build(("exact", "IVF"), million, 8000)
     truth = np.array([indexes["exact"].search(query, 100) for query in query_vectors])
     indexes["IVF"].dial = 1 / 32
-    few = scaling.recall(indexes["IVF"], query_vectors, truth)
+    few = vector_indexes.recall(indexes["IVF"], query_vectors, truth)
     indexes["IVF"].dial = 1
-    assert few + 0.2 < scaling.recall(indexes["IVF"], query_vectors, truth)
+    assert few + 0.2 < vector_indexes.recall(indexes["IVF"], query_vectors, truth)
 
 
 def test_exact_search_beats_the_loop_five_hundred_times(million, query_vectors):
     from sentence_transformers import util
 
-    exact = scaling.Exact()
+    exact = vector_indexes.Exact()
     exact.add(million.first(10_000))
     truth = np.array([exact.search(query, 5) for query in query_vectors])
     some = million.first(500)
     loop = timing.measure(lambda: [util.cos_sim(query_vectors[0], v).item() for v in some], 3)
-    assert 20 * loop.median > 500 * scaling.measure(exact, query_vectors, truth).time.median
+    assert 20 * loop.median > 500 * vector_indexes.measure(exact, query_vectors, truth).time.median
 
 
 # Recorded measurements
@@ -111,14 +111,14 @@ def test_exact_search_beats_the_loop_five_hundred_times(million, query_vectors):
 def test_everything_was_recorded_with_machine_and_date(recorded):
     _, machine, date = scaling.load_record()
     assert "cores" in machine and date.startswith("20")
-    assert set(recorded) == set(scaling.INDEXES)
+    assert set(recorded) == set(vector_indexes.INDEXES)
     for by_size in recorded.values():
         assert tuple(sorted(by_size)) == scaling.SIZES
 
 
 def test_the_recorded_approximate_search_holds_the_promise(recorded):
     ivf, exact = recorded["IVF"][1_000_000], recorded["exact"][1_000_000]
-    assert ivf.recall >= scaling.WANTED
+    assert ivf.recall >= vector_indexes.WANTED
     assert exact.time.median > 20 * ivf.time.median
 
 
@@ -164,7 +164,7 @@ def test_a_plan_says_what_is_impossible(recorded):
 def test_a_generated_vector_is_ordered_last_or_like_its_parent(million):
     number = 500_000
     parent = int(million.parent[number])
-    other = (parent + 1) % scaling.REAL
+    other = (parent + 1) % vector_sets.REAL
     scores = {parent: 5.0, other: 1.0}
     found = np.array([other, number, parent])
     assert scaling.order_by(found, scores, million, "last") == [parent, other, number]
@@ -173,7 +173,7 @@ def test_a_generated_vector_is_ordered_last_or_like_its_parent(million):
 
 
 def test_scores_cover_real_passages_and_parents(reranker, million):
-    texts = [f"passage {number}" for number in range(scaling.REAL)]
+    texts = [f"passage {number}" for number in range(vector_sets.REAL)]
     found = {"q": np.array([3, 600_000])}
     scores = scaling.passage_scores(reranker, {"q": "a query"}, found, million, texts)
     assert set(scores["q"]) == {3, int(million.parent[600_000])}
@@ -183,18 +183,18 @@ def test_settings_for_speed_leave_the_scores_and_the_model_alone(reranker, colle
     pairs = [
         ("how do I keep bread fresh", text) for text in list(collection.passages.values())[:12]
     ]
-    before, seconds = scaling.score_pairs(reranker.model, pairs)
+    before, seconds = scaling.timed_scores(reranker.model, pairs)
     assert seconds > 0
     for options in ({"batch": 1}, {"by_length": False}):
         assert np.allclose(
-            scaling.score_pairs(reranker.model, pairs, **options)[0], before, atol=1e-3
+            scaling.timed_scores(reranker.model, pairs, **options)[0], before, atol=1e-3
         )
     assert not np.allclose(
-        scaling.score_pairs(reranker.model, pairs, tokens=16)[0], before, atol=1e-3
+        scaling.timed_scores(reranker.model, pairs, tokens=16)[0], before, atol=1e-3
     )
     for copied in (scaling.in_int8(reranker.model), scaling.in_bfloat16(reranker.model)):
-        assert np.corrcoef(scaling.score_pairs(copied, pairs)[0], before)[0, 1] > 0.8
-    assert np.allclose(scaling.score_pairs(reranker.model, pairs)[0], before, atol=1e-5)
+        assert np.corrcoef(scaling.timed_scores(copied, pairs)[0], before)[0, 1] > 0.8
+    assert np.allclose(scaling.timed_scores(reranker.model, pairs)[0], before, atol=1e-5)
 
 
 # Lab

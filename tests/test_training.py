@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from reranking import data, int8, models, training
+from reranking import data, int8, lists, models, training
 
 NOTEBOOKS = Path(training.__file__).resolve().parents[1]
 
@@ -24,13 +24,13 @@ def small():
 
 @pytest.fixture(scope="module")
 def pool():
-    return training.judged_pool(data.load_topics("train")[:3])
+    return lists.judged_pool(data.load_topics("train")[:3])
 
 
 @pytest.fixture(scope="module")
 def maker(pool, retriever):
     queries, passages = (retriever.encode(texts) for texts in (pool.queries, pool.passages))
-    return training.ListMaker(pool, queries, passages)
+    return lists.ListMaker(pool, queries, passages)
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +58,15 @@ def test_listwise_loss_is_the_divergence_worked_by_hand():
 
 
 def test_the_height_of_the_scores_counts_a_little():
-    ranked = training.RankedList("q", ["a", "b"], np.array([0.5, 0.5]), np.array([1.0, 1.0]))
+    ranked = lists.RankedList("q", ["a", "b"], np.array([0.5, 0.5]), np.array([1.0, 1.0]))
     loss = training.list_loss(torch.tensor([3.0, 3.0]), ranked, mse_weight=0.02)
     assert loss.item() == pytest.approx(0.02 * 4)
 
 
 def test_grades_become_shares_with_the_weights_of_the_recipe():
-    assert training.label_share([3, 2, 1, 0]) == pytest.approx(np.array([100, 25, 6, 0]) / 131)
-    assert training.label_share([0, 3]) == pytest.approx([0, 1])
-    assert training.teacher_share(np.array([0.5, 0.45])) == pytest.approx(
+    assert lists.label_share([3, 2, 1, 0]) == pytest.approx(np.array([100, 25, 6, 0]) / 131)
+    assert lists.label_share([0, 3]) == pytest.approx([0, 1])
+    assert lists.teacher_share(np.array([0.5, 0.45])) == pytest.approx(
         [1 / (1 + np.exp(-1)), 1 / (1 + np.e)]
     )
 
@@ -119,7 +119,7 @@ def test_alpha_one_leaves_the_teacher_out(maker):
 
 
 def test_no_topic_of_the_dev_split_is_learned_from():
-    learned = set(training.load_judged().passages)
+    learned = set(lists.load_judged().passages)
     for topic in data.load_topics("dev"):
         assert not learned & {passage["text"] for passage in topic["passages"]}
 
@@ -127,7 +127,7 @@ def test_no_topic_of_the_dev_split_is_learned_from():
 def test_further_queries_belong_to_the_passages_of_their_topic():
     topics = data.load_topics("train")[:2]
     more = [{"topic": topics[1]["topic"], "queries": [{"text": "new", "rel": {"p3": 3, "p1": 0}}]}]
-    pool = training.judged_pool(topics, more)
+    pool = lists.judged_pool(topics, more)
     assert pool.queries[-1] == "new" and pool.grades[-1] == {12: 3}
     assert pool.near[-1] == [10, 11, 13, 14, 15, 16, 17, 18, 19]
 
@@ -144,8 +144,8 @@ def write_pairs(folder, more=0):
 
 
 def test_question_pairs_are_read_with_their_answers_and_wrong_passages(tmp_path):
-    pool = training.load_pairs(write_pairs(tmp_path, more=250))
-    assert len(pool.queries) == 3 + training.AT_MOST["xquad_en"]
+    pool = lists.load_pairs(write_pairs(tmp_path, more=250))
+    assert len(pool.queries) == 3 + lists.AT_MOST["xquad_en"]
     first = pool.queries.index("q1")
     assert [pool.passages[n] for n in pool.grades[first]] == ["right 1"]
     assert [pool.passages[n] for n in pool.near[first]] == ["wrong"]
@@ -165,8 +165,8 @@ def test_kept_embeddings_of_other_texts_are_refused(tmp_path, retriever):
 def test_learning_makes_the_loss_smaller_and_leaves_word_embeddings_alone(small, maker):
     model = training.keep_layers(small, [0, 1])
     before = weights(model)
-    lists = [maker.distil(turn, np.random.default_rng(turn)) for turn in range(2)]
-    losses = training.fit(model, lambda step: lists, 8, warm_up=1, bfloat16=False)
+    chosen = [maker.distil(turn, np.random.default_rng(turn)) for turn in range(2)]
+    losses = training.fit(model, lambda step: chosen, 8, warm_up=1, bfloat16=False)
     assert losses[-1] < 0.8 * losses[0]
     after = weights(model)
     name = "bert.embeddings.word_embeddings.weight"
@@ -176,8 +176,8 @@ def test_learning_makes_the_loss_smaller_and_leaves_word_embeddings_alone(small,
 
 def test_a_callback_can_end_the_training(small, maker):
     model = training.keep_layers(small, [0, 1])
-    lists = [maker.topic(0, np.random.default_rng(0))]
-    losses = training.fit(model, lambda step: lists, 9, lambda trainer, loss: trainer.step == 2)
+    chosen = [maker.topic(0, np.random.default_rng(0))]
+    losses = training.fit(model, lambda step: chosen, 9, lambda trainer, loss: trainer.step == 2)
     assert len(losses) == 2
 
 

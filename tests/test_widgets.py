@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from reranking import evaluation, widgets
+from reranking import evaluation, labs_01, labs_02, widgets
 
 HTML = "<img src=x onerror=alert(1)>"
 QUESTION = [("Which?", [("this", True, "Because."), ("that", False, "No, since ...")])]
@@ -13,7 +13,7 @@ QUESTION = [("Which?", [("this", True, "Because."), ("that", False, "No, since .
 
 @pytest.fixture
 def search_lab(retriever):
-    return widgets.SearchLab(retriever)
+    return labs_01.SearchLab(retriever)
 
 
 def test_search_lab_follows_the_query(search_lab):
@@ -74,7 +74,7 @@ def test_an_empty_query_is_explained_and_the_lab_goes_on(search_lab):
 
 
 def test_rerank_lab_shows_both_orders_and_the_movement(retriever, reranker):
-    lab = widgets.RerankLab(retriever, reranker)
+    lab = labs_02.RerankLab(retriever, reranker)
     assert lab.result.value.count("<line ") == 10
     before, after = lab.result.value.split("<svg")
     assert before.index("known for its readability") < before.index("PyTorch and TensorFlow")
@@ -84,7 +84,7 @@ def test_rerank_lab_shows_both_orders_and_the_movement(retriever, reranker):
 
 
 def test_rerank_lab_answers_a_typed_query_soon(retriever, reranker):
-    lab = widgets.RerankLab(retriever, reranker)
+    lab = labs_02.RerankLab(retriever, reranker)
     start = time.perf_counter()
     lab.query.value = "what is reranking"
     assert "Reranking refines" in lab.result.value
@@ -92,7 +92,7 @@ def test_rerank_lab_answers_a_typed_query_soon(retriever, reranker):
 
 
 def test_occlusion_lab_colours_the_words_of_the_passage(reranker):
-    lab = widgets.OcclusionLab(reranker, "who bit the postman", "The dog bit the postman.")
+    lab = labs_02.OcclusionLab(reranker, "who bit the postman", "The dog bit the postman.")
     assert lab.result.value.count("<span") == 5
     lab.passage.value = f"Bread {HTML}"
     assert "<img" not in lab.result.value and "Bread" in lab.result.value
@@ -105,7 +105,7 @@ def test_probe_lab_loads_examples_and_compares_the_models(retriever, reranker):
         "one": ("reset password", "Click on 'Forgotten?'.", "Bread needs salt."),
         "two": ("salt in bread", "Click on 'Forgotten?'.", "Bread needs salt."),
     }
-    lab = widgets.ProbeLab(retriever, reranker, examples)
+    lab = labs_02.ProbeLab(retriever, reranker, examples)
     assert lab.result.value.count(">A</td>") == 2
     lab.example.value = "two"
     assert lab.query.value == "salt in bread" and lab.result.value.count(">B</td>") == 2
@@ -116,7 +116,7 @@ def test_blind_spots_show_a_wrong_first_hit_and_the_right_answer(retriever, coll
         collection.passages.values(), collection.passages.keys()
     )
     queries = evaluation.sample_queries(collection, per_topic=2)
-    lab = widgets.BlindSpots(collection, evaluation.retrieve_all(own, queries, top_k=10))
+    lab = labs_01.BlindSpots(collection, evaluation.retrieve_all(own, queries, top_k=10))
     for kind in lab.kind.options:
         lab.kind.value = kind
         lab.number.value = lab.number.max

