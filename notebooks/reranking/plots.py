@@ -321,3 +321,49 @@ def curves(lines, title, xlabel, ylabel, logarithmic_x=False):
     ax.legend(frameon=False)
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     return figure
+
+
+def learning(losses, alike, quality, lines, title):
+    """Returns a figure: left the loss of each step, right nDCG@10 on dev on the way.
+
+    `alike` is the loss of a model that gives all passages the same score, `quality` is
+    {step: nDCG@10}, and `lines` is {system: nDCG@10} to compare with, drawn across.
+    """
+    figure, (left, right) = new_figure(9, 3.8, columns=2)
+    colour, steps = COLOURS["cross-encoder"], range(1, len(losses) + 1)
+    left.plot(steps, alike, ":", color=SAME, label="the same score for all")
+    left.plot(steps, losses, "-o", color=colour, markersize=4, label="in training")
+    left.set(xlabel="step", ylabel="loss, nats", ylim=(0, 1.4 * max(*alike, *losses)))
+    right.plot(list(quality), list(quality.values()), "-o", color=colour, label="in training")
+    for (name, value), style in zip(lines.items(), ("--", ":"), strict=False):
+        right.axhline(value, color=COLOURS.get(name, "black"), linestyle=style, label=name)
+    right.set(xlabel="step", ylabel="mean nDCG@10 on dev", ylim=(0, 1))
+    for ax in (left, right):
+        ax.legend(frameon=False, fontsize=9, loc="upper right" if ax is left else "lower right")
+    figure.suptitle(title)
+    return figure
+
+
+def trade_off(points, title):
+    """Returns change of quality against speed for {name: (pairs a second, Interval)}.
+
+    Names that agree up to a comma share a colour; those that end in "cut" are drawn hollow.
+    """
+    figure, ax = new_figure(8.5, 5)
+    ax.axhline(0, color="black", linewidth=1)
+    palette = (COLOURS["cross-encoder"], UP, DOWN, SAME)
+    kinds = list(dict.fromkeys(name.split(",")[0] for name in points))
+    for name, (speed, interval) in points.items():
+        colour = palette[kinds.index(name.split(",")[0]) % len(palette)]
+        face = "white" if name.endswith("cut") else colour
+        ax.plot([speed, speed], interval[1:], color=colour, lw=2)
+        ax.plot(speed, interval.mean, "o", color=colour, mfc=face, markersize=9)
+        place = (8, -12) if name.endswith("cut") else (8, 5)
+        ax.annotate(
+            name, (speed, interval.mean), xytext=place, textcoords="offset points", fontsize=9
+        )
+    logarithmic(ax)
+    ax.margins(x=0.25)
+    ax.set(title=title, xlabel="pairs a second (logarithmic)")
+    ax.set_ylabel("change of nDCG@10 with 95 % interval")
+    return figure
