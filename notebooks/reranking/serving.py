@@ -129,8 +129,10 @@ def create_app(answer, limits=None):
 
     @app.get("/health")
     async def health():
-        return {"status": "ok", "waiting": batcher.waiting} if batcher.running else refusal(
-            503, "The worker has stopped."
+        return (
+            {"status": "ok", "waiting": batcher.waiting}
+            if batcher.running
+            else refusal(503, "The worker has stopped.")
         )
 
     @app.get("/metrics")
