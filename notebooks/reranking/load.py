@@ -1,6 +1,7 @@
 """Load on the service: users that ask one query after another, at several numbers of users.
 
-Locust does the asking. It changes Python's sockets for its own, so it runs in a process of its own.
+Locust does the asking. It puts its own sockets and its own `time.sleep` in place of Python's, so it
+runs in a process of its own.
 """
 
 import json
@@ -64,7 +65,6 @@ def summarise(answers, seconds):
 
 def main():
     """Reads a task from standard input, writes the answers to standard output, as JSON."""
-    import gevent
     from locust import FastHttpUser, task
     from locust.env import Environment
 
@@ -78,7 +78,7 @@ def main():
         @task
         def search(self):
             if not step["open"]:
-                gevent.sleep(0.01)
+                time.sleep(0.01)
                 return
             query = work["queries"][Searcher.number % len(work["queries"])]
             Searcher.number += 1
@@ -90,16 +90,16 @@ def main():
             seconds = time.perf_counter() - sent
             answers.append(Answer(users, response.status_code, sent - start, seconds))
             if response.status_code == 503:
-                gevent.sleep(float(response.headers.get("Retry-After", 1)))
+                time.sleep(float(response.headers.get("Retry-After", 1)))
 
     environment = Environment(user_classes=[Searcher], stop_timeout=30)  # late answers may arrive
     runner = environment.create_local_runner()
     for users in work["users"]:
         runner.start(users, spawn_rate=1000)
         while runner.user_count < users:
-            gevent.sleep(0.01)
+            time.sleep(0.01)
         step.update(users=users, start=time.perf_counter(), open=True)
-        gevent.sleep(work["seconds"])
+        time.sleep(work["seconds"])
         step["open"] = False
         runner.stop()
     json.dump(answers, sys.stdout)

@@ -1,5 +1,6 @@
 """Watching a search in service: signals that need no judgements, an alarm, and interleaving."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -7,9 +8,9 @@ import pandas as pd
 from prometheus_client.parser import text_string_to_metric_families
 from scipy import stats
 
-# Chance of a click on a hit by its grade, and of stopping after a click. Source: the models
-# "perfect" and "informational" of Hofmann, Whiteson and de Rijke, CIKM 2011, for five grades;
-# here four: the middle one of five is left out.
+# Chance of a click on a hit by its grade, and of stopping after a click: the users "perfect" and
+# "informational" of Hofmann and others (CIKM 2011, WSDM 2013). They have five grades there; we have
+# four, so the middle one is left out.
 CLICKS = {"perfect": (0.0, 0.2, 0.8, 1.0), "informational": (0.4, 0.6, 0.8, 0.9)}
 STOPS = {"perfect": (0.0, 0.0, 0.0, 0.0), "informational": (0.1, 0.2, 0.4, 0.5)}
 
@@ -133,6 +134,19 @@ def interleave(first, second, qrels, rng, model="informational", k=10):
     return int(np.sign(teams.count(0) - teams.count(1)))
 
 
+def contest(first, second, qrels, queries=2000, model="informational", k=10):
+    """Returns the outcomes of that many queries: +1 where `first` wins, -1 or 0.
+
+    Each draw of luck is played twice, with the sides swapped, so that neither gains by it.
+    """
+    outcomes = []
+    for seed in range(queries // 2):
+        lucky = [np.random.default_rng(seed) for _ in range(2)]
+        outcomes.append(interleave(first, second, qrels, lucky[0], model, k))
+        outcomes.append(-interleave(second, first, qrels, lucky[1], model, k))
+    return outcomes
+
+
 class Decision(NamedTuple):
     """Wins of both sides, and the p-value of the sign test: ties count for nobody."""
 
@@ -144,8 +158,13 @@ class Decision(NamedTuple):
 def decide(outcomes):
     """Returns the Decision after outcomes of +1, -1 and 0."""
     first, second = (int(np.sum(np.asarray(outcomes) == side)) for side in (1, -1))
-    p = stats.binomtest(first, first + second).pvalue if first + second else 1.0
-    return Decision(first, second, float(p))
+    return Decision(first, second, sign_test(first, second))
+
+
+@cache
+def sign_test(first, second):
+    """Returns the chance that two equal sides win this unevenly or worse (two-sided)."""
+    return float(stats.binomtest(first, first + second).pvalue) if first + second else 1.0
 
 
 def power(outcomes, sizes, level=0.05, repeat=200, seed=0):
