@@ -15,7 +15,7 @@ from typing import Annotated
 import prometheus_client as prometheus
 import uvicorn
 from fastapi import FastAPI, HTTPException
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, StarletteHTTPException
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -26,7 +26,7 @@ from .search import BiEncoderRetriever, CrossEncoderReranker, Hit, TwoStageSearc
 
 MAX_QUERY = 300  # characters
 MAX_TOP_K = 20  # hits
-BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5)  # seconds
+BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20)  # seconds
 
 
 class SearchRequest(BaseModel):
@@ -111,7 +111,7 @@ def create_app(answer, limits=None):
         place = ".".join(str(part) for part in first["loc"][1:] if isinstance(part, str))
         return refusal(422, f"{place or 'body'}: {first['msg']}")
 
-    @app.exception_handler(HTTPException)
+    @app.exception_handler(StarletteHTTPException)  # ours and those of the framework
     async def refused(request, error):
         return refusal(error.status_code, error.detail)
 
