@@ -2,15 +2,21 @@
 
 import asyncio
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
 import reranking as rr
 from reranking import batching, load, monitoring, serving
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +232,33 @@ def test_stopping_leaves_nobody_waiting():
 
 
 # Starting, counting, load
+
+
+def test_make_serve_starts_a_service_that_answers_and_can_be_stopped():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "reranking.serving", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=NOTEBOOKS, stdout=subprocess.PIPE, text=True)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(240):
+            time.sleep(0.5)
+            assert process.poll() is None
+            try:
+                if httpx.get(f"{url}/health").status_code == 200:
+                    break
+            except httpx.TransportError:
+                continue  # not listening yet
+        answer = ask(url, {"query": "why are automatic reruns of failed tests dangerous"})
+        assert "Automatic retries" in answer.json()["hits"][0]["text"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert f"{url}/search" in output
+    done = subprocess.run(
+        ["make", "-n", "serve", "PORT=8123"], cwd=NOTEBOOKS.parent, text=True, capture_output=True
+    )
+    assert "reranking.serving --port 8123" in done.stdout
 
 
 def test_a_server_can_be_started_and_stopped_again_and_frees_its_port():

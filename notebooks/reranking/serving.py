@@ -23,6 +23,7 @@ from .batching import MicroBatcher, Overloaded
 from .data import load_collection
 from .guard import Guard, Limits, refusal
 from .search import BiEncoderRetriever, CrossEncoderReranker, Hit, TwoStageSearch, best
+from .vector_sets import index_kept
 
 MAX_QUERY = 300  # characters
 MAX_TOP_K = 20  # hits
@@ -183,8 +184,7 @@ def main():
     parser.add_argument("--candidates", type=int, default=10)
     options = parser.parse_args()
     collection = load_collection()
-    retriever = BiEncoderRetriever()
-    retriever.index_documents(collection.passages.values(), collection.passages.keys())
+    retriever = index_kept(BiEncoderRetriever(), collection.passages)
     search = TwoStageSearch(retriever, CrossEncoderReranker(fast=True), options.candidates)
     app = create_app(lambda requests: search_many(search, requests))
     address = f"http://127.0.0.1:{options.port}"
