@@ -1,10 +1,9 @@
-"""The promises of notebook 5: caches, deadlines, monitoring, first stages, lab and exercises."""
+"""The promises of notebook 5: deadlines, first stages, lab and exercises."""
 
 import math
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import reranking as rr
@@ -17,116 +16,10 @@ from reranking import (
     first_stages,
     labs_05,
     learned_sparse,
-    monitoring,
     vector_sets,
-    widgets,
 )
 
 HTML = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture(scope="module")
-def fast():
-    return rr.CrossEncoderReranker(fast=True)
-
-
-@pytest.fixture(scope="module")
-def judged(retriever, collection):
-    return vector_sets.index_kept(widgets.share_model(retriever), collection.passages)
-
-
-@pytest.fixture
-def small(retriever, documents):
-    return widgets.share_model(retriever).index_documents(documents)
-
-
-@pytest.fixture
-def cached(small, fast):
-    return caching.CachedSearch(rr.TwoStageSearch(small, fast, candidates=5, top_k=3))
-
-
-# Caches
-
-
-def test_kept_vectors_are_those_of_the_passages_and_others_are_refused(
-    retriever, collection, judged
-):
-    texts = judged.documents[::100]
-    cosines = np.sum(retriever.encode(texts) * judged.doc_embeddings[::100], axis=1)
-    assert cosines.min() > 0.999 and judged.doc_ids == list(collection.passages)
-    with pytest.raises(ValueError, match="kept"):
-        vector_sets.index_kept(widgets.share_model(retriever), collection.passages, first=700)
-
-
-def test_a_cached_search_gives_the_same_as_without(cached, query):
-    plain = cached.search_through.search(query, top_k=3)
-    for _ in range(2):
-        found = cached.search(query, top_k=3)
-        assert [hit.doc_id for hit in found] == [hit.doc_id for hit in plain]
-        assert [h.score for h in found] == pytest.approx([h.score for h in plain], abs=1e-3)
-    assert cached.hits["results"] == 1 and cached.misses["results"] == 1
-    assert len(cached.search(query, top_k=2)) == 2  # another top_k is another result
-    assert cached.hits["scores"] == 5 and cached.misses["scores"] == 5
-
-
-def test_a_new_passage_is_found_at_once_and_only_its_pair_is_read(cached, small, documents, query):
-    cached.search(query)
-    new = "Python is used in machine learning through libraries such as PyTorch."
-    small.index_documents([*documents, new])
-    assert cached.search(query)[0].text == new
-    assert cached.misses["scores"] == 6 and cached.misses["vectors"] == 1
-
-
-def test_a_removed_passage_is_never_found_again(cached, small, documents, query):
-    first = cached.search(query)[0].text
-    small.index_documents([text for text in documents if text != first])
-    assert first not in [hit.text for hit in cached.search(query)]
-
-
-def test_the_normalised_key_changes_no_vector_and_no_score(retriever, fast, collection):
-    for query in list(collection.queries.values())[::200]:
-        odd = "  " + query.upper().replace(" ", " \t ")
-        vectors = retriever.encode([query, caching.normalise(odd)])
-        assert np.allclose(*vectors, atol=1e-6)
-        text = "Bread keeps longest in a paper bag."
-        assert fast.score(query, [text]) == fast.score(caching.normalise(odd), [text])
-
-
-def test_fingerprints_change_with_passages_and_with_the_tokenizer(small, fast, documents):
-    from tokenizers import Tokenizer
-
-    before = caching.passages_fingerprint(small)
-    assert before == caching.passages_fingerprint(small.index_documents(documents))
-    assert before != caching.passages_fingerprint(small.index_documents(documents[::-1]))
-    weights = caching.weights_fingerprint(small, fast)
-    healthy, fast.model.tokenizer = (
-        fast.model.tokenizer,
-        Tokenizer.from_str(fast.model.tokenizer.to_str()),
-    )
-    assert caching.weights_fingerprint(small, fast) == weights
-    fast.model.tokenizer.enable_truncation(6)
-    assert caching.weights_fingerprint(small, fast) != weights
-    fast.model.tokenizer = healthy
-
-
-def test_a_popular_query_comes_up_in_proportion_to_its_rank():
-    stream = caching.popular_stream([f"q{i}" for i in range(100)], 20_000)
-    counts = pd.Series(stream).value_counts().to_numpy()
-    assert counts[0] / counts[1] == pytest.approx(2, rel=0.15)
-    assert stream == caching.popular_stream([f"q{i}" for i in range(100)], 20_000)
-
-
-def test_the_hit_rate_is_that_of_a_least_recently_used_cache():
-    assert caching.hit_rate(["a", "b", "a", "c", "b"], 2) == 1 / 5
-    assert caching.hit_rate(["a", "b", "a", "c", "b"], 3) == 2 / 5
-    assert caching.hit_rate(["a", "A ", "a"], 9, caching.normalise) == 2 / 3
-
-
-def test_only_the_last_way_of_typing_changes_the_words():
-    forms = set(caching.retyped(["why is Bread brown"] * 50))
-    assert len(forms) == 5
-    assert len({caching.normalise(form) for form in forms}) == 2  # with and without "?"
-    assert len({caching.only_words(form) for form in forms}) == 1
 
 
 # Deadlines
@@ -172,67 +65,6 @@ def test_the_replay_of_early_stopping_is_what_really_happens(judged, fast):
             assert run.read == deadlines.settled_after(scores, 3, patience)
             replayed = deadlines.read_first({"q": hits}, {"q": scores}, run.read)["q"]
             assert [hit.doc_id for hit in run.hits] == [hit.doc_id for hit in replayed]
-
-
-# Monitoring
-
-
-def some_signals(number, shift=0.0, seed=0):
-    values = np.random.default_rng(seed).normal(shift, 1, size=(number, 5))
-    return pd.DataFrame(values, columns=list("abcde"))
-
-
-def test_the_alarm_is_quiet_without_a_change_and_rings_with_one():
-    alarm = monitoring.DriftAlarm(some_signals(200), level=0.01)
-    rings = [alarm.rings(some_signals(40, seed=seed)) for seed in range(1, 101)]
-    assert np.mean(rings) <= 0.05
-    assert all(alarm.rings(some_signals(40, 1.0, seed)) for seed in range(1, 20))
-
-
-def test_signals_tell_what_reranking_changed():
-    before = {"q": [rr.Hit(i, 1 - i / 10, "") for i in range(4)]}
-    after = {"q": [rr.Hit(3, 5.0, ""), rr.Hit(0, 2.0, ""), rr.Hit(1, 1.0, ""), rr.Hit(2, 0.0, "")]}
-    row = monitoring.signals(before, after, k=2).loc["q"]
-    assert row.to_dict() == {
-        "top cosine": 1.0,
-        "top score": 5.0,
-        "lead of the first": 3.0,
-        "overlap@2": 0.5,
-        "first changed": 1.0,
-    }
-
-
-def test_a_draft_holds_every_passage_once_and_is_fair():
-    rng = np.random.default_rng(0)
-    first, second = list("abcdef"), list("bdxyza")
-    teams = []
-    for _ in range(400):
-        draft = monitoring.team_draft(first, second, rng, k=6)
-        ids = [doc_id for doc_id, _ in draft]
-        assert len(set(ids)) == 6
-        assert sum(team for _, team in draft) == 3
-        assert all(doc_id in (first, second)[team] for doc_id, team in draft)
-        teams.append(draft[0][1])
-    assert 0.4 < np.mean(teams) < 0.6
-    assert len(monitoring.team_draft(["a"], ["b", "c"], rng, k=9)) == 3
-
-
-def test_interleaving_finds_the_better_list_and_no_difference_to_itself():
-    rng = np.random.default_rng(0)
-    good = {"q": [rr.Hit(i, 0.0, "") for i in range(6)]}
-    bad = {"q": good["q"][::-1]}
-    qrels = {"q": {0: 3, 1: 2}}
-    outcomes = [monitoring.interleave(good, bad, qrels, rng, k=4) for _ in range(300)]
-    assert monitoring.decide(outcomes).p < 0.001 and sum(outcomes) > 0
-    assert sum(monitoring.contest(good, good, qrels, 200)) == 0
-    assert sum(monitoring.contest(good, bad, qrels, 200, k=4)) > 0
-    power = monitoring.power(outcomes, [10, 300])
-    assert power[10] < power[300]
-
-
-def test_the_sign_test_ignores_ties():
-    assert monitoring.decide([1] * 9 + [-1] + [0] * 50).p == pytest.approx(22 / 1024)
-    assert monitoring.decide([0, 0]).p == 1.0
 
 
 # First stages

@@ -73,9 +73,13 @@ class Meters:
 
 
 def search_many(search, requests):
-    """Returns a list of Hit for each (query, top_k): one encoding and one scoring for them all."""
-    queries = [query for query, _ in requests]
-    found = search.retriever.retrieve_many(queries, top_k=search.candidates)
+    """Returns a list of Hit for each (query, top_k): one encoding and one scoring for them all.
+
+    Each list is what `search.search(query, top_k)` returns.
+    """
+    queries, depths = zip(*((q, max(search.candidates, k)) for q, k in requests), strict=True)
+    found = search.retriever.retrieve_many(queries, top_k=max(depths))
+    found = [hits[:depth] for hits, depth in zip(found, depths, strict=True)]
     pairs = [(q, hit.text) for q, hits in zip(queries, found, strict=True) for hit in hits]
     scores = search.reranker.model.predict(pairs, batch_size=32)
     answers, start = [], 0
