@@ -57,7 +57,8 @@ def test_stopping_leaves_nobody_waiting():
         waiting = [asyncio.create_task(batcher.submit(i)) for i in range(3)]
         await asyncio.sleep(0.05)
         await batcher.stop()
-        results = await asyncio.gather(*waiting, return_exceptions=True)
+        everyone = asyncio.gather(*waiting, return_exceptions=True)
+        results = await asyncio.wait_for(everyone, timeout=10)
         with pytest.raises(batching.Overloaded):
             await batcher.submit(4)
         return results
