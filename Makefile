@@ -1,5 +1,6 @@
 # make lab    set up if need be, then open notebook 1 in JupyterLab
 # make test   set up if need be, then run every test
+# make serve  set up if need be, then answer searches on http://127.0.0.1:8000 (PORT=8001: elsewhere)
 # make outputs, make benchmark, make style: for those who change the course
 # make cross-encoder TEACHER=folder PAIRS=folder OUT=folder: trains the weights anew (hours)
 
@@ -8,11 +9,12 @@ TORCH = torch==2.13.0
 BIN = .venv/bin
 READY = .venv/ready
 LAB_ARGS ?=
+PORT ?= 8000
 NOTEBOOKS = $(sort $(wildcard notebooks/0*.ipynb notebooks/solutions/0*.ipynb))
 export RERANKING_MODELS ?= auto
 export PYTHONWARNINGS ?= ignore
 
-.PHONY: lab test outputs benchmark style scaling cross-encoder
+.PHONY: lab test serve outputs benchmark style scaling cross-encoder
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/01_bi_encoder.ipynb
@@ -24,6 +26,9 @@ test: $(READY)
 	@echo "Checking style, data, module and labs, then running every notebook (about ten minutes)."
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval.cfg $(NOTEBOOKS) tests
+
+serve: $(READY)
+	@cd notebooks && ../$(BIN)/python -m reranking.serving --port $(PORT)
 
 outputs: $(READY)
 	$(BIN)/python tests/make_outputs.py $(NOTEBOOKS)

@@ -7,6 +7,7 @@ os.environ["RERANKING_MODELS"] = "bundled"  # before anything loads a model
 import pytest
 
 import reranking as rr
+from reranking import vector_sets, widgets
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +33,15 @@ def reranker():
 @pytest.fixture(scope="session")
 def collection():
     return rr.load_collection()
+
+
+@pytest.fixture(scope="session")
+def fast():
+    """The cross-encoder in eight bits."""
+    return rr.CrossEncoderReranker(fast=True)
+
+
+@pytest.fixture(scope="session")
+def judged(retriever, collection):
+    """A retriever over the judged collection."""
+    return vector_sets.index_kept(widgets.share_model(retriever), collection.passages)

@@ -16,6 +16,7 @@ from . import data
 
 VECTORS = data.DATA / "scaling_vectors.npy"
 REAL = 6000  # real passages: the judged collection first, then training passages, then docstrings
+TRAIN, DEV = 700, 3990  # the rows at which the training topics and those of dev begin
 DIMENSIONS = 384
 LOCAL = 2000  # a generated vector is mixed from passages that are at most this many ranks apart
 SHRINK = -0.062  # slope of nearest-neighbour distance over size, measured on the real passages
@@ -57,6 +58,22 @@ def real_vectors():
     """Returns the vectors of the real passages: (6000, 384) float32, rows of length 1."""
     vectors = np.load(VECTORS).astype(np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def index_kept(retriever, passages, first=0):
+    """Returns the retriever with `passages` (id -> text) indexed by their kept vectors.
+
+    The passages must be those of the rows from `first` on, in this order: row 0 begins the judged
+    collection, `TRAIN` the training topics, `DEV` the topics to choose settings on. This takes no
+    time to encode. Raises ValueError if the first or the last passage does not fit its vector.
+    """
+    texts, vectors = list(passages.values()), real_vectors()[first : first + len(passages)]
+    ends = retriever.encode([texts[0], texts[-1]])
+    if (ends * vectors[[0, -1]]).sum(axis=1).min() < 0.99:
+        raise ValueError("These passages are not those whose vectors are kept.")
+    retriever.documents, retriever.doc_ids = texts, list(passages)
+    retriever.doc_embeddings = vectors
+    return retriever
 
 
 class Million:
