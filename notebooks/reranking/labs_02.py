@@ -84,9 +84,12 @@ class ProbeLab(Lab):
         return "".join(f"<p>{html.escape(line)}</p>" for line in lines)
 
 
+GAP = 64  # pixels between the two columns
+
+
 def movement(before: list[Hit], after: list[Hit]):
     """Returns both orders as two columns of HTML, with a line from old to new rank between."""
-    height = 62
+    height = 66
     lines, left, right = [], [], []
     new_rank = {hit.doc_id: rank for rank, hit in enumerate(after)}
     for rank, hit in enumerate(before):
@@ -94,7 +97,7 @@ def movement(before: list[Hit], after: list[Hit]):
         colour = plots.UP if new < rank else plots.DOWN if new > rank else plots.SAME
         start, end = (rank + 0.5) * height, (new + 0.5) * height
         lines.append(
-            f'<line x1="0" y1="{start}" x2="90" y2="{end}" stroke="{colour}" stroke-width="3"/>'
+            f'<line x1="0" y1="{start}" x2="{GAP}" y2="{end}" stroke="{colour}" stroke-width="3"/>'
         )
         left.append(column_cell(rank, hit, height, ""))
     for rank, hit in enumerate(after):
@@ -103,10 +106,11 @@ def movement(before: list[Hit], after: list[Hit]):
         right.append(column_cell(rank, hit, height, moved))
     column = '<div style="flex: 1 1 0; min-width: 0">'
     return (
-        '<div style="display: flex; font-weight: bold; gap: 90px"><div style="flex: 1">'
-        'before: bi-encoder</div><div style="flex: 1">after: cross-encoder</div></div>'
+        f'<div style="display: flex; font-weight: bold; gap: {GAP}px; white-space: nowrap">'
+        '<div style="flex: 1 1 0; min-width: 0">before: bi-encoder</div>'
+        '<div style="flex: 1 1 0; min-width: 0">after: cross-encoder</div></div>'
         f'<div style="display: flex">{column}{"".join(left)}</div>'
-        f'<svg width="90" height="{height * len(before)}" style="flex: none" role="img" '
+        f'<svg width="{GAP}" height="{height * len(before)}" style="flex: none" role="img" '
         f'aria-label="movement of each passage">{"".join(lines)}</svg>'
         f"{column}{''.join(right)}</div></div>"
     )
@@ -116,9 +120,10 @@ def column_cell(rank, hit, height, moved):
     """Returns one passage of a column of `movement`, cut to three lines."""
     head = f"{rank + 1} · {hit.score:.2f} {moved}"
     return (
-        f'<div title="{html.escape(hit.text)}" style="height: {height}px; overflow: hidden; '
-        f'line-height: 1.3; padding: 0 6px; box-sizing: border-box"><b>{head}</b> '
-        f"{html.escape(shorten(hit.text, 130))}</div>"
+        f'<div title="{html.escape(hit.text)}" style="height: {height}px; padding: 0 6px">'
+        '<div style="display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; '
+        f'overflow: hidden; line-height: 1.3"><b>{head}</b> '
+        f"{html.escape(shorten(hit.text, 130))}</div></div>"
     )
 
 
