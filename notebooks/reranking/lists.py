@@ -149,9 +149,7 @@ class ListMaker:
         query = self.query(turn)
         cosines, grades = self.cosines(query), self.pool.grades[query]
         answers = sorted(grades, key=grades.get, reverse=True)[:3]
-        traps = np.array(self.pool.near[query])
-        odds = np.exp(8 * (cosines[traps] - cosines[traps].max()))
-        traps = rng.choice(traps, 5 - len(answers), False, p=odds / odds.sum())
+        traps = self.traps(query, 5 - len(answers), rng)
         outside = np.setdiff1d(np.arange(len(cosines)), [*grades, *self.pool.near[query]])
         outside = outside[np.argsort(-cosines[outside], kind="stable")[:20]]
         afar = rng.choice(outside, 10 if score else 1, False)
@@ -188,10 +186,7 @@ class ListMaker:
         query = self.query(turn)
         cosines, grades = self.cosines(query), self.pool.grades[query]
         answers = sorted(grades, key=grades.get, reverse=True)[: min(3, own - 1)]
-        traps = np.array([n for n in self.pool.near[query] if n not in grades], dtype=int)
-        if len(traps) > own - len(answers):
-            odds = np.exp(8 * (cosines[traps] - cosines[traps].max()))
-            traps = rng.choice(traps, own - len(answers), False, p=odds / odds.sum())
+        traps = self.traps(query, own - len(answers), rng)
         limit = max(cosines[n] for n in answers if grades[n] == max(grades.values())) + 0.05
         close = np.argsort(-cosines, kind="stable")[:40]
         known = [*grades, *self.pool.near[query]]
@@ -201,6 +196,16 @@ class ListMaker:
             close = [*close[: others - 1], rng.integers(len(cosines))]
         chosen = dict.fromkeys(map(int, [*answers, *traps, *close]))
         return self.judged(query, list(chosen), alpha)
+
+    def traps(self, query, most, rng):
+        """Returns at most so many wrong passages of the query's topic, the close ones rather."""
+        grades = self.pool.grades[query]
+        traps = np.array([n for n in self.pool.near[query] if n not in grades], dtype=int)
+        if len(traps) <= most:
+            return traps
+        cosines = self.cosines(query)[traps]
+        odds = np.exp(8 * (cosines - cosines.max()))
+        return rng.choice(traps, most, False, p=odds / odds.sum())
 
     def judged(self, query, chosen, alpha):
         """Returns the RankedList of chosen passages, by grades and teacher.
