@@ -1,0 +1,106 @@
+"""The checks behind the exercises of notebook 6. See `exercises` for how they work."""
+
+import numpy as np
+
+from .exercises import check, exercise
+
+__all__ = ["check"]
+
+
+@exercise("6.1", "A passage that answers in part gets a quarter of what a full answer gets.")
+def shares_of_grades(answer):
+    shares = np.asarray(answer, dtype=float)
+    if shares.shape != (4,):
+        return "give four numbers, one for each passage."
+    if np.allclose(shares, [1, 0, 0.25, 0]):
+        return "these are the weights. Divide them by their sum, so that the shares add up to 1."
+    if np.allclose(shares, [0.6, 0, 0.4, 0], atol=0.005):
+        return "you divided the grades. First replace each grade by its weight: 1, 0.25, 0.06 or 0."
+    powers = np.exp([3, 0, 2, 0])
+    if np.allclose(shares, powers / powers.sum(), atol=0.005):
+        return "this is softmax of the grades. The recipe has a weight for each grade."
+    if not np.allclose(shares, [0.8, 0, 0.2, 0], atol=0.005):
+        return "the weights are 1, 0, 0.25 and 0. Divide each by their sum."
+    return None
+
+
+@exercise("6.2", "It is 0 where both agree, and it grows with every share that is given wrongly.")
+def own_listwise_loss(function):
+    scores, target = np.array([1.0, 3.0, 0.0]), np.array([0.5, 0.3, 0.2])
+    shares = np.exp(scores) / np.exp(scores).sum()
+    found = function(scores, target)
+    if found is ...:
+        return "the function still returns ...: write its body."
+    found = np.asarray(found, dtype=float)
+    if found.shape != ():
+        return "return one number: sum over the passages."
+    right = np.sum(target * np.log(target / shares))
+    if np.isclose(found, -right):
+        return "the sign is wrong: it must never be below 0."
+    if np.isclose(found, right / 3):
+        return "this is the mean over the passages. The sum is wanted."
+    if np.isclose(found, np.sum(shares * np.log(shares / target))):
+        return "the two are exchanged: weigh by the target, and divide the target by the shares."
+    if np.isclose(found, -np.sum(target * np.log(shares))):
+        return "this is the cross-entropy, not 0 where both agree. Take log(target / share)."
+    if np.isclose(found, np.sum((scores - target) ** 2)):
+        return "these are squared differences. Turn the scores into shares with softmax first."
+    if not np.isclose(found, right):
+        return f"for scores 1, 3, 0 and target 0.5, 0.3, 0.2 it should be {right:.3f}, not {found}."
+    with np.errstate(all="ignore"):
+        one_answer = function(scores, np.array([0.0, 1.0, 0.0]))
+    if not np.isclose(one_answer, -np.log(shares[1])):
+        return "a target of 0 adds nothing, but 0 times log(0) is not a number. Leave it out."
+    return None
+
+
+@exercise("6.3", "Hard, and not so hard that they may be answers that nobody labelled.")
+def own_hard_negatives(function):
+    cosines = np.array([0.70, 0.20, 0.65, 0.90, 0.72, 0.40])
+    found = function(cosines, 0, 2, 0.05)
+    if found is ...:
+        return "the function still returns ...: write its body."
+    found = [int(number) for number in found]
+    if 0 in found:
+        return "passage 0 is the answer itself. Leave it out."
+    if 3 in found:
+        return "passage 3 has a cosine far above the answer's: it may be an answer. Leave it out."
+    if len(found) != 2:
+        return f"two passages were asked for, and {len(found)} came."
+    if found == [1, 5]:
+        return "these are the easiest. The nearest are wanted."
+    if found == [2, 4]:
+        return "these are the right passages. The nearest must come first."
+    if found == [2, 5]:
+        return "passage 4 is only 0.02 above the answer, which the margin of 0.05 allows."
+    if found != [4, 2]:
+        return f"with the cosines {cosines.tolist()} it should give [4, 2], not {found}."
+    if [int(number) for number in function(cosines, 5, 2, 0.05)] != [1]:
+        return "if fewer passages are left than asked for, return those that are left."
+    return None
+
+
+@exercise("6.4", "One byte a number, and no number is off by more than half a step.")
+def own_int8(function):
+    weights = np.array([[0.3, -1.27, 0.017], [0.5, 0.004, 0.635]], dtype=np.float32)
+    found = function(weights)
+    if found is ...:
+        return "the function still returns ...: write its body."
+    whole, scale = np.asarray(found[0]), np.asarray(found[1], dtype=float).reshape(-1)
+    if whole.dtype != np.int8:
+        return f"the first must be whole numbers of one byte: .astype(np.int8), not {whole.dtype}."
+    if scale.shape == (1,):
+        return "one scale for the whole matrix is coarse. Each row is to have its own."
+    if scale.shape != (2,):
+        return "return one scale for each row."
+    back = whole * scale[:, None]
+    if np.allclose(scale, [1.27 / 255, 0.635 / 255], atol=1e-5):
+        return "from -127 to 127 there are 127 steps on each side. Divide the largest by 127."
+    if np.allclose(scale, [100, 200], rtol=1e-3):
+        return "this is one divided by the scale: whole numbers times scale must give the weights."
+    off = np.abs(back - weights).max(axis=1)
+    if (off > 0.75 * scale).any() and (off < 1.01 * scale).all():
+        return "astype cuts off what is behind the point. Use np.round first."
+    if (off > 0.51 * scale).any():
+        return f"multiplied back, a weight is off by {off.max():.3f}. Half a scale is the most."
+    return None
