@@ -37,7 +37,7 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmark.py
 
 scaling: $(READY)
-	PYTHONPATH=notebooks $(BIN)/python -m reranking.scaling
+	@cd notebooks && ../$(BIN)/python -m reranking.scaling && ../$(BIN)/python -m reranking.distractors
 
 cross-encoder: $(READY)
 	@cd notebooks && ../$(BIN)/python -m reranking.training --out "$(abspath $(or $(OUT),work))" \

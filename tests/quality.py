@@ -12,36 +12,12 @@ import sys
 os.environ.setdefault("RERANKING_MODELS", "bundled")
 sys.path.insert(0, "notebooks")
 
-import bm25s
 import numpy as np
 
 import reranking as rr
-from reranking import evaluation
+from reranking import evaluation, first_stages
 
 DEPTH = 30
-
-
-def by_words(collection):
-    """Returns the first hits by BM25 for each query."""
-    ids, texts = list(collection.passages), list(collection.passages.values())
-    index = bm25s.BM25()
-    index.index(bm25s.tokenize(texts, show_progress=False), show_progress=False)
-    tokens = bm25s.tokenize(list(collection.queries.values()), show_progress=False)
-    found, scores = index.retrieve(tokens, k=min(DEPTH, len(ids)), show_progress=False)
-    return {
-        q: [rr.Hit(ids[i], float(s), texts[i]) for i, s in zip(f, row, strict=True) if s > 0]
-        for q, f, row in zip(collection.queries, found, scores, strict=True)
-    }
-
-
-def fuse(*lists):
-    """Returns the first hits by reciprocal rank fusion."""
-    total, hits = {}, {}
-    for ranked in lists:
-        for rank, hit in enumerate(ranked, start=1):
-            hits[hit.doc_id] = hit
-            total[hit.doc_id] = total.get(hit.doc_id, 0) + 1 / (60 + rank)
-    return [hits[i] for i in sorted(total, key=lambda i: -total[i])][:DEPTH]
 
 
 def z(values):
@@ -60,8 +36,9 @@ def systems(collection, folder, peer, only_fast):
     retriever = rr.BiEncoderRetriever()
     retriever.index_documents(collection.passages.values(), ids=collection.passages.keys())
     meaning = evaluation.retrieve_all(retriever, collection.queries, top_k=DEPTH)
-    words = by_words(collection)
-    hybrid = {q: fuse(meaning[q], words[q]) for q in meaning}
+    by_words = first_stages.BM25Retriever(collection.passages)
+    words = {q: by_words.retrieve(text, DEPTH) for q, text in collection.queries.items()}
+    hybrid = {q: first_stages.fuse(meaning[q], words[q])[:DEPTH] for q in meaning}
     runs = {"bi-encoder": meaning, "BM25": words, "hybrid": hybrid}
     if peer:
         larger = rr.BiEncoderRetriever(peer)

@@ -58,8 +58,8 @@ def test_ndcg_of_the_labs_is_that_of_the_library(small, results):
     for query_id, hits in results.items():
         judged = small.qrels[query_id]
         grades = [judged.get(hit.doc_id, 0) for hit in hits]
-        assert labs_03.ndcg(grades, list(judged.values())) == pytest.approx(scores[query_id])
-    assert labs_03.ndcg([0, 0], []) == 0
+        assert evaluation.ndcg(grades, list(judged.values())) == pytest.approx(scores[query_id])
+    assert evaluation.ndcg([0, 0], []) == 0
 
 
 def test_buttons_move_a_passage_up_and_down(game):
@@ -85,7 +85,7 @@ def test_the_score_of_the_bi_encoder_is_that_of_its_own_order(game):
     game.show.click()
     judged = game.collection.qrels[game.query_id]
     grades = [judged.get(hit.doc_id, 0) for hit in game.hits]
-    assert game.scores[0][1] == pytest.approx(labs_03.ndcg(grades, grades, 5))
+    assert game.scores[0][1] == pytest.approx(evaluation.ndcg(grades, grades, 5))
 
 
 def test_a_round_counts_once_and_shows_grades_only_when_it_is_over(game):

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 import reranking as rr
-from reranking import exercises, labs_04, scaling, timing, vector_indexes, vector_sets
+from reranking import (
+    distractors,
+    exercises,
+    labs_04,
+    models,
+    scaling,
+    timing,
+    vector_indexes,
+    vector_sets,
+)
 
 
 @pytest.fixture(scope="module")
@@ -168,16 +177,50 @@ def test_a_generated_vector_is_ordered_last_or_like_its_parent(million):
     other = (parent + 1) % vector_sets.REAL
     scores = {parent: 5.0, other: 1.0}
     found = np.array([other, number, parent])
-    assert scaling.order_by(found, scores, million, "last") == [parent, other, number]
-    like = scaling.order_by(found, scores, million, "like their parent")
+    assert distractors.order_by(found, scores, million, "last") == [parent, other, number]
+    like = distractors.order_by(found, scores, million, "like their parent")
     assert like == [parent, number, other]
 
 
 def test_scores_cover_real_passages_and_parents(reranker, million):
     texts = [f"passage {number}" for number in range(vector_sets.REAL)]
     found = {"q": np.array([3, 600_000])}
-    scores = scaling.passage_scores(reranker, {"q": "a query"}, found, million, texts)
+    scores = distractors.passage_scores(reranker, {"q": "a query"}, found, million, texts)
     assert set(scores["q"]) == {3, int(million.parent[600_000])}
+
+
+def test_the_nearest_are_those_of_one_exact_search(million, query_vectors):
+    found = distractors.exact(million, query_vectors[:5], sizes=(700, 6000))
+    for size, numbers in found.items():
+        cosines = np.take_along_axis(query_vectors[:5] @ million.real[:size].T, numbers, axis=1)
+        best = -np.sort(-(query_vectors[:5] @ million.real[:size].T), axis=1)[:, :200]
+        assert np.allclose(cosines, best, atol=1e-5)
+
+
+def test_the_quality_among_distractors_is_that_of_the_order(collection, million):
+    query_id = next(iter(collection.queries))
+    answer = max(collection.qrels[query_id], key=collection.qrels[query_id].get)
+    place = list(collection.passages).index(answer)
+    child = 6000 + int(np.flatnonzero(million.parent[6000:] == place)[0])
+    scores = {query_id: {place: 2.0, 699: 1.0}}
+    found = {1_000_000: np.array([[699, child, place]])}
+    queries = {query_id: ""}
+    args = collection, queries, found, scores, million
+    first, second = distractors.measure(*args, depths=[2, 3])
+    best, bad = (second[1_000_000, case, 3][0] for case in distractors.CASES)
+    assert best == bad > first[1_000_000][0] > 0  # the answer is read: it comes first either way
+    assert second[1_000_000, "last", 2][0] == 0  # the answer is not among the candidates
+
+
+def test_the_quality_among_distractors_was_recorded_with_the_weights_that_are_here(collection):
+    record = distractors.load_record()
+    assert record.weights == models.sha256(models.OUR_CROSS_ENCODER / "model.safetensors")
+    assert record.machine and record.date and set(record.queries) <= set(collection.queries)
+    assert set(record.first) == set(distractors.SIZES)
+    for size in distractors.SIZES:
+        for case in distractors.CASES:
+            for k in distractors.DEPTHS:
+                assert len(record.second[size, case, k]) == len(record.queries)
 
 
 def test_settings_for_speed_leave_the_scores_and_the_model_alone(reranker, collection):

@@ -76,6 +76,19 @@ def evaluate(results, qrels, measures=MEASURES):
     return frame.reindex(index=list(run), columns=[str(m) for m in parsed])
 
 
+def ndcg(grades, all_grades, k=10):
+    """Returns nDCG@k of the grades of a list of hits, best first; 0 if nothing is relevant.
+
+    `all_grades` holds the grades of every judged passage, which make the ideal list.
+    Source: Järvelin and Kekäläinen, ACM TOIS 20(4), 2002, as ir_measures computes it.
+    """
+    discount = 1 / np.log2(np.arange(2, k + 2))
+    best = np.sort(np.asarray(all_grades, dtype=float))[::-1][:k]
+    found = np.asarray(grades, dtype=float)[:k]
+    ideal = float(best @ discount[: len(best)])
+    return float(found @ discount[: len(found)]) / ideal if ideal else 0.0
+
+
 def bootstrap(values, groups=None, samples=2000, seed=0):
     """Returns the mean of `values` with its 95 % bootstrap Interval.
 

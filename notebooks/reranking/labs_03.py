@@ -5,23 +5,11 @@ import html
 import ipywidgets as ipw
 import numpy as np
 
+from .evaluation import ndcg
 from .search import check_query, shorten
 from .widgets import CELL, LABEL, Lab, html_table, query_box, slider, wide
 
 PLAYERS = ("you", "bi-encoder", "cross-encoder")
-
-
-def ndcg(grades, all_grades, k=10):
-    """Returns nDCG@k of the grades of a list of hits, best first; 0 if nothing is relevant.
-
-    `all_grades` holds the grades of every judged passage, which make the ideal list.
-    Source: Järvelin and Kekäläinen, ACM TOIS 20(4), 2002, as ir_measures computes it.
-    """
-    discount = 1 / np.log2(np.arange(2, k + 2))
-    best = np.sort(np.asarray(all_grades, dtype=float))[::-1][:k]
-    found = np.asarray(grades, dtype=float)[:k]
-    ideal = float(best @ discount[: len(best)])
-    return float(found @ discount[: len(found)]) / ideal if ideal else 0.0
 
 
 class BeatTheMachine(Lab):

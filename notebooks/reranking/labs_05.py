@@ -7,7 +7,7 @@ import ipywidgets as ipw
 import numpy as np
 
 from . import deadlines
-from .labs_03 import ndcg
+from .evaluation import ndcg
 from .search import check_query, shorten
 from .widgets import LABEL, Lab, html_table, query_box, slider, wide
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from . import data, lists, training
-from .labs_03 import ndcg
+from .evaluation import ndcg
 from .scaling import has_bfloat16
 from .search import shorten
 from .widgets import LABEL, Lab, html_table, slider, wide

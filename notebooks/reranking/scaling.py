@@ -2,7 +2,8 @@
 
 A graph over a million vectors takes longer to build than notebook 4 may take. So `make scaling`
 measures all indexes at all sizes, and keeps the result with machine and date in
-`data/scaling.json`. Run it on a quiet machine: it takes about ten minutes there.
+`data/scaling.json`. Run it on a quiet machine: it takes about a quarter of an hour there, the
+quality among a million distractors (`distractors.py`) included.
 """
 
 import copy
@@ -19,7 +20,7 @@ import numpy as np
 
 from . import data, evaluation, search, timing
 from .vector_indexes import INDEXES, WANTED, FullScan, Measured, build, tune_and_measure
-from .vector_sets import REAL, VECTORS, Million, real_passages
+from .vector_sets import VECTORS, Million, real_passages
 
 RECORD = data.DATA / "scaling.json"
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
@@ -102,42 +103,6 @@ def plan(measured, documents, per_second, budget, encode, pair, most=50, machine
             )
         )
     return sorted(plans, key=lambda p: (bool(p.problem), -p.candidates, p.cores, p.latency))
-
-
-def passage_scores(reranker, queries, found, million, texts, progress=iter):
-    """Returns {query id: {number of a real passage: score by the cross-encoder}}.
-
-    `found` is {query id: numbers of vectors}. A generated vector has no text to read: its parent,
-    the real passage that it was drawn around, is scored instead.
-    """
-    candidates = {}
-    for query_id, numbers in found.items():
-        real = np.where(numbers < REAL, numbers, million.parent[numbers])
-        candidates[query_id] = [search.Hit(int(n), 0.0, texts[n]) for n in np.unique(real)]
-    reranked = evaluation.rerank_all(reranker, queries, candidates, progress)
-    return {q: {hit.doc_id: hit.score for hit in hits} for q, hits in reranked.items()}
-
-
-def order_by(found, scores, million, generated):
-    """Returns the numbers `found` for one query in the order of `scores`, best first.
-
-    `generated` says what happens to generated vectors: "last" puts them behind all real passages,
-    "like their parent" gives them the score of their parent, less a hair.
-    """
-    values = []
-    for number in found:
-        if number < REAL:
-            values.append(scores[int(number)])
-        else:
-            like = scores[int(million.parent[number])] - 1e-4
-            values.append(like if generated == "like their parent" else -np.inf)
-    return [int(found[i]) for i in np.argsort(-np.array(values), kind="stable")]
-
-
-def as_hits(numbers, ids):
-    """Returns vector numbers, best first, as a list of Hit; `ids` are those of the judged ones."""
-    names = [ids[n] if n < len(ids) else f"not judged {n}" for n in numbers]
-    return [search.Hit(name, float(-rank), "") for rank, name in enumerate(names)]
 
 
 def timed_scores(model, pairs, batch=32, by_length=True, tokens=None):
