@@ -11,6 +11,9 @@ READY = .venv/ready
 LAB_ARGS ?=
 PORT ?= 8000
 NOTEBOOKS = $(sort $(wildcard notebooks/0*.ipynb notebooks/solutions/0*.ipynb))
+FAILED = { echo "The packages could not be installed: see the lines above. Run the command again to go on."; exit 1; }
+SHELL = bash
+.SHELLFLAGS = -o pipefail -c
 export RERANKING_MODELS ?= auto
 export PYTHONWARNINGS ?= ignore
 
@@ -46,13 +49,21 @@ cross-encoder: $(READY)
 style: $(READY)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
+# Counts packages on one line, so that a slow network does not look like a standstill.
+COUNT = | awk '/^Collecting|^Downloading/ { printf "\r  %d packages so far ", ++n; fflush() } END { if (n) print "" }'
+NEEDED = 3000000  # kilobytes of free disk
+
 $(READY): requirements.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed. Install it from https://www.python.org"; exit 1; }
 	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, this is {v.major}.{v.minor}. Name another: make lab PYTHON=/path/to/python3.11")'
-	@echo "Setting up .venv with the packages in requirements.txt: a few minutes, once."
-	@"$(PYTHON)" -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH) --retries 0 --timeout 10 --index-url https://download.pytorch.org/whl/cpu 2>/dev/null \
-		|| $(BIN)/pip install --quiet --disable-pip-version-check $(TORCH)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@test -w . || { echo "This folder cannot be written to. Copy the course to a folder of your own and try again there."; exit 1; }
+	@free=$$(df -Pk . | awk 'NR == 2 { print $$4 }'); test "$$free" -ge $(firstword $(NEEDED)) || \
+		{ echo "About 3 GB of free disk are needed here, only $$((free / 1000000)) GB are left. Make room and try again."; exit 1; }
+	@"$(PYTHON)" -m venv .venv || { echo "Python could not make .venv. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "Setting up .venv, once: a few minutes, longer on a slow network. First PyTorch (about 200 MB)."
+	@$(BIN)/pip install --disable-pip-version-check --progress-bar off $(TORCH) --retries 0 --timeout 10 --index-url https://download.pytorch.org/whl/cpu 2>/dev/null $(COUNT) \
+		|| $(BIN)/pip install --disable-pip-version-check --progress-bar off $(TORCH) $(COUNT) || $(FAILED)
+	@echo "Then everything else (about 400 MB)."
+	@$(BIN)/pip install --disable-pip-version-check --progress-bar off -r requirements.txt $(COUNT) || $(FAILED)
 	@touch $(READY)
 	@echo "Ready."
