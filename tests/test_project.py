@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -158,3 +159,29 @@ def test_make_lab_passes_arguments_on():
         text=True,
     )
     assert "jupyter lab --no-browser --port 8899 notebooks/01_bi_encoder.ipynb" in done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="no make on this machine")
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("PYTHON=", "Python 3.11 is needed"),
+        ("NEEDED=1000000000000", "free disk are needed"),
+        ("PYTHON=./old-python", "this is 3.9"),
+    ],
+)
+def test_setting_up_says_what_is_missing(tmp_path, setting, message):
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    old = tmp_path / "old-python"  # this Python, told that it is 3.9
+    told = "import sys; sys.version_info = type('V', (tuple,), dict(major=3, minor=9))((3, 9))"
+    old.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{told}\n$2"\n')
+    old.chmod(0o755)
+    done = subprocess.run(
+        ["make", ".venv/ready", f"PYTHON={sys.executable}", setting],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode and message in done.stdout + done.stderr
+    assert not (tmp_path / ".venv" / "ready").exists()

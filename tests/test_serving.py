@@ -241,3 +241,11 @@ def test_metrics_count_every_search_by_its_status(url):
     counts = monitoring.buckets(page, "search_seconds", status="200")
     values = list(counts.values())
     assert values == sorted(values) and values[-1] == counted()["200"]
+
+
+def test_a_busy_port_is_named_before_anything_is_loaded(monkeypatch):
+    with serving.Server(serving.create_app(lambda requests: [[] for _ in requests])) as server:
+        port = server.url.rsplit(":", 1)[1]
+        monkeypatch.setattr("sys.argv", ["serving", "--port", port])
+        with pytest.raises(SystemExit, match=f"port {port}.*make serve PORT={int(port) + 1}"):
+            serving.main()

@@ -7,6 +7,7 @@ gives its counters and histograms in Prometheus' format.
 import argparse
 import asyncio
 import socket
+import sys
 import threading
 import time
 from contextlib import asynccontextmanager
@@ -187,6 +188,10 @@ def main():
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--candidates", type=int, default=10)
     options = parser.parse_args()
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", options.port)) == 0:
+            another = f"make serve PORT={options.port + 1}"
+            sys.exit(f"Another program uses port {options.port}. Take another: {another}")
     collection = load_collection()
     retriever = index_kept(BiEncoderRetriever(), collection.passages)
     search = TwoStageSearch(retriever, CrossEncoderReranker(fast=True), options.candidates)
