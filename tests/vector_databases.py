@@ -96,8 +96,8 @@ def insert(name, folder, size, passages, limit):
 
 def recall(found, exact, top):
     """Returns the mean share of the exact first `top` that were found."""
-    shares = [len({*f[:top]} & {*e[:top]}) / len(e[:top]) for f, e in zip(found, exact, strict=True)]
-    return float(np.mean(shares))
+    pairs = zip(found, exact, strict=True)
+    return float(np.mean([len({*f[:top]} & {*e[:top]}) / len(e[:top]) for f, e in pairs]))
 
 
 def milliseconds(seconds):
