@@ -1,4 +1,4 @@
-"""Three embedded vector databases side by side: writes data/databases.json (about a quarter of an hour).
+"""Three embedded vector databases side by side: writes data/databases.json (a quarter of an hour).
 
 For each engine, in processes of its own: inserting, searching (exact and with the engine's own
 approximate index), filtering, deleting, searching while another thread writes, and being killed
