@@ -157,6 +157,7 @@ def comparison(record, size):
         columns[name] = {
             "recall@10, exact": exact["recall@10"],
             "recall@10, own index": index.get("recall@10", float("nan")),
+            "filter: recall@10, own index": index.get("filter, recall@10", float("nan")),
             "query, ms of a core": exact["query, ms of a core"],
             "query, ms": exact["query, ms"][0],
             "query, ms, p95": exact["query, ms"][2],
@@ -167,6 +168,7 @@ def comparison(record, size):
             "filter: of another topic": exact["filter, of another topic"],
             "deleted but found": exact["deleted but found"]
             + figures["while writing"]["deleted but found"],
+            "errors, searching while writing": figures["while writing"]["errors"],
         }
     return pd.DataFrame(columns)
 
