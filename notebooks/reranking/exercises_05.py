@@ -122,3 +122,36 @@ def own_team_draft(function):
     if found != expected:
         return "each team picks its best passage that is not taken yet."
     return None
+
+
+LOG = [("add", "a"), ("add", "b"), ("commit",), ("delete", "a"), ("commit",), ("add", "c")]
+
+
+@exercise("5.5", "What was never committed has never happened, be it an addition or a deletion.")
+def own_recovery(function):
+    found = function(list(LOG))
+    if found is ...:
+        return "the function still returns ...: write its body."
+    for wrong, hint in (
+        ({"b", "c"}, "the addition of c was begun, but no commit follows. It does not count."),
+        (
+            {"a", "b"},
+            "a was deleted, and this was committed. There may be several commits.",
+        ),
+        ({"a", "b", "c"}, "entries that delete have to be obeyed too."),
+        ({"c"}, "what was committed counts, not what comes after the last commit."),
+    ):
+        if set(found) == wrong:
+            return hint
+    if set(found) != {"b"}:
+        return f"of the log in the text only b is left, and it gave {sorted(found)}."
+    if set(function([("add", "a"), ("commit",), ("delete", "a")])) != {"a"}:
+        return "a deletion without a commit behind it does not count either."
+    again = [("add", "a"), ("commit",), ("delete", "a"), ("add", "a"), ("commit",)]
+    if set(function(again)) != {"a"}:
+        return "an id may come back after it was deleted. Keep the order of the entries."
+    if set(function([("delete", "x"), ("add", "a"), ("commit",)])) != {"a"}:
+        return "to delete what is not there should change nothing."
+    if set(function([])) or set(function([("add", "a")])):
+        return "without any commit nothing is there."
+    return None
