@@ -1,57 +1,18 @@
 """Makes slides of the notebooks that need no network: make_slides.py FOLDER NOTEBOOK ...
 
-The first time, two packages are fetched from PyPI (their checksums stand in slides.txt). What the
-slides load from them, reveal.js and MathJax, is laid beside the slides.
+What the slides load, reveal.js and MathJax, is fetched the first time and laid beside them.
 """
 
 import html
-import subprocess
 import sys
-import tempfile
-import zipfile
 from pathlib import Path
 
 import nbformat
 from nbconvert.exporters import SlidesExporter
+from offline_parts import fetch
 from slide_rule import with_slide_types
 
 HERE = Path(__file__).resolve().parent
-PARTS = {  # folder beside the slides: folder within a package
-    "reveal": "sphinx_revealjs/_static/revealjs/",
-    "mathjax": "jupyter_server_mathjax/static/",
-}
-WANTED = (
-    "dist/reveal.",
-    "dist/theme/white.",
-    "dist/theme/fonts/source",
-    "plugin/notes/",
-    "LICENSE",
-)
-
-
-def fetch(folder):
-    """Lays reveal.js and MathJax into `folder`, unless they lie there already."""
-    if all((folder / name / "LICENSE").exists() for name in PARTS):
-        return
-    print("Fetching reveal.js and MathJax: once, about 5 MB.")
-    with tempfile.TemporaryDirectory() as kept:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--disable-pip-version-check", "--require-hashes", "--dest", kept]
-        subprocess.run([*command, "--requirement", str(HERE / "slides.txt")], check=True)
-        for wheel in Path(kept).glob("*.whl"):
-            unpack(wheel, folder)
-
-
-def unpack(wheel, folder):
-    """Writes those files of a wheel that the slides load into `folder`."""
-    with zipfile.ZipFile(wheel) as archive:
-        for name in archive.namelist():
-            for part, inside in PARTS.items():
-                path = name.removeprefix(inside)
-                if path != name and (part == "mathjax" or path.startswith(WANTED)):
-                    target = folder / part / path
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(archive.read(name))
 
 
 def exporter():
@@ -61,7 +22,7 @@ def exporter():
         extra_template_basedirs=[str(HERE)],
         reveal_url_prefix="reveal",
         reveal_theme="white",
-        mathjax_url="mathjax/MathJax.js?config=TeX-AMS-MML_HTMLorMML-full,Safe",
+        mathjax_url="mathjax/es5/tex-svg.js",
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
@@ -93,7 +54,7 @@ def contents(titles):
 def main(folder, *paths):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    fetch(folder)
+    fetch(folder, "reveal", "mathjax")
     titles = {}
     for path in map(Path, paths):
         name = f"{path.stem}.html"
