@@ -15,6 +15,7 @@ else may carry `slideshow` metadata of its own: it is left as it is.
 
 import math
 import re
+from copy import deepcopy
 
 from nbformat.v4 import new_markdown_cell
 
@@ -111,6 +112,7 @@ def all_pieces(notebook):
 
 def with_slide_types(notebook):
     """Returns a copy of a notebook with `slideshow` metadata set, cells split where need be."""
+    notebook = deepcopy(notebook)
     found, used, predicted = all_pieces(notebook), 0, False
     for number, (kind, piece, height) in enumerate(found):
         if kind == "own":
@@ -135,6 +137,5 @@ def with_slide_types(notebook):
             slide_type, predicted = ("fragment" if predicted else "-"), False
             used += height
         piece.metadata["slideshow"] = {"slide_type": slide_type}
-    copy = notebook.copy()
-    copy.cells = [piece for _, piece, _ in found]
-    return copy
+    notebook.cells = [piece for _, piece, _ in found]
+    return notebook

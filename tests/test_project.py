@@ -220,3 +220,19 @@ def test_links_within_the_teaching_guide_lead_somewhere():
     anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
     for target in re.findall(r"\]\(#([^)]+)\)", text):
         assert target in anchors, target
+
+
+def test_the_site_shows_every_notebook_and_the_guide():
+    listed = re.findall(r"file: (\S+)", (ROOT / ".github/site/_toc.yml").read_text())
+    for path in [*NAMES, "notebooks/teaching_guide.md", "data/README.md"]:
+        assert re.sub(r"\.(ipynb|md)$", "", path) in listed, path
+    for line in (ROOT / ".github/site/requirements.txt").read_text().splitlines():
+        assert line.startswith("#") or re.match(r"[\w-]+==[\w.]+ +# .+", line), line
+
+
+def test_every_command_of_the_readme_is_in_the_makefile():
+    commands = re.findall(r"^make ([\w-]+)", (ROOT / "README.md").read_text(), re.M)
+    makefile = (ROOT / "Makefile").read_text()
+    assert {"lab", "test", "slides", "site"} <= set(commands)
+    for command in commands:
+        assert re.search(rf"^{command}: ", makefile, re.M), command
