@@ -15,7 +15,8 @@ FLAGS += "--disable-background-networking --disable-component-update"
 STATE = """() => {
     const slide = Reveal.getCurrentSlide(), {h, v} = Reveal.getIndices();
     const box = slide.getBoundingClientRect();
-    const shown = [...slide.querySelectorAll("p, pre, td, li, img, h1, h2, h3")];
+    const kinds = "p, pre, td, li, img, h1, h2, h3, .celltag_lab *";
+    const shown = [...slide.querySelectorAll(kinds)];
     const parts = shown.filter((part) => part.offsetParent).map((p) => p.getBoundingClientRect());
     return {
         where: `${h + 1}.${v + 1}`, ready: slide.dataset.ready, percent: +slide.dataset.percent,
