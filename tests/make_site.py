@@ -45,6 +45,8 @@ def collect(folder):
         target.write_text(LINK.sub(lead, text), encoding="utf-8")
     for path in SETTINGS.glob("_*.yml"):
         shutil.copy(path, folder)
+    (folder / "_static").mkdir()
+    shutil.copy(SETTINGS / "site.css", folder / "_static")
     fetch(folder / "_offline", "mathjax")
 
 
