@@ -47,7 +47,8 @@ def collect(folder):
         shutil.copy(path, folder)
     (folder / "_static").mkdir()
     shutil.copy(SETTINGS / "site.css", folder / "_static")
-    fetch(folder / "_offline", "mathjax")
+    fetch(folder.parent / "parts", "mathjax")  # kept for the next time
+    shutil.copytree(folder.parent / "parts", folder / "_offline")
 
 
 def main(folder):
