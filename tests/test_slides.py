@@ -101,7 +101,7 @@ def test_slides_in_a_browser(tmp_path):
     for name in ("reveal", "mathjax"):
         shutil.copytree(PARTS / name, tmp_path / name)
     notebook = nbformat.read(NOTEBOOKS[2], as_version=4)
-    notebook.cells = notebook.cells[:30]  # sections 3.1 and a part of 3.2: tables and formulas
+    notebook.cells = notebook.cells[:18]  # section 3.1: tables and a formula
     nbformat.write(notebook, tmp_path / "03.ipynb")
     _, page = make_slides.page_of(tmp_path / "03.ipynb")
     (tmp_path / "03.html").write_text(page, encoding="utf-8")
@@ -111,7 +111,7 @@ def test_slides_in_a_browser(tmp_path):
         slides, outside, errors = check_slides.visit(browser, tmp_path / "03.html")
         browser.close()
     assert outside == [] and errors == []
-    assert len(slides) > 8 and sum(slide["formulas"] for slide in slides) >= 2
+    assert len(slides) > 4 and any(slide["formulas"] for slide in slides)
     for slide in slides:
         assert not slide["scrolls"] and not slide["raw"], slide
         assert slide["below"] <= 0 and slide["right"] <= 0, slide
