@@ -1,6 +1,8 @@
 # make lab    set up if need be, then open notebook 1 in JupyterLab
 # make test   set up if need be, then run every test
 # make serve  set up if need be, then answer searches on http://127.0.0.1:8000 (PORT=8001: elsewhere)
+# make slides  slides of all notebooks in slides/, to present without a network
+# make site   the course as a static, searchable site in _build/html
 # make outputs, make benchmark, make style: for those who change the course
 # make cross-encoder TEACHER=folder PAIRS=folder OUT=folder: trains the weights anew (hours)
 
@@ -17,7 +19,7 @@ SHELL = bash
 export RERANKING_MODELS ?= auto
 export PYTHONWARNINGS ?= ignore
 
-.PHONY: lab test serve outputs benchmark style scaling cross-encoder
+.PHONY: lab test serve slides site outputs benchmark style scaling cross-encoder
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/01_bi_encoder.ipynb
@@ -32,6 +34,19 @@ test: $(READY)
 
 serve: $(READY)
 	@cd notebooks && ../$(BIN)/python -m reranking.serving --port $(PORT)
+
+slides: $(READY)
+	@$(BIN)/python tests/make_slides.py slides $(wildcard notebooks/0*.ipynb)
+
+site: _build/tools/ready
+	@_build/tools/bin/python tests/make_site.py _build
+
+# The site's tool has an environment of its own: nothing that a learner needs.
+_build/tools/ready: .github/site/requirements.txt
+	@echo "Setting up the tool that builds the site: a minute, once."
+	@"$(PYTHON)" -m venv _build/tools
+	@_build/tools/bin/pip install --quiet --disable-pip-version-check -r .github/site/requirements.txt
+	@touch _build/tools/ready
 
 outputs: $(READY)
 	$(BIN)/python tests/make_outputs.py $(NOTEBOOKS)

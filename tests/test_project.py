@@ -185,3 +185,81 @@ def test_setting_up_says_what_is_missing(tmp_path, setting, message):
     )
     assert done.returncode and message in done.stdout + done.stderr
     assert not (tmp_path / ".venv" / "ready").exists()
+
+
+GUIDE = ROOT / "notebooks" / "teaching_guide.md"
+COMING = {"5.6", "5.7"}  # sections that are being written: remove this line when they are there
+
+
+def guide_parts():
+    """Returns {number of a notebook: its part of the teaching guide}."""
+    parts = re.split(r"^## ", GUIDE.read_text(encoding="utf-8"), flags=re.M)
+    return {part[9]: part for part in parts if re.match(r"Notebook \d:", part)}
+
+
+def headings(path):
+    """Returns the headings of the sections of a notebook, such as "1.1 Can we …" or "Setup"."""
+    text = "\n".join(source(cell) for cell in cells(path, "markdown"))
+    return [h for h in re.findall(r"^## (.+)$", text, re.M) if h != "What to try next"]
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in NOTEBOOKS if p.parent.name == "notebooks"], ids=lambda p: p.name
+)
+def test_teaching_guide_plans_each_section_and_the_minutes_add_up(path):
+    part = guide_parts()[path.name[1]]
+    rows = re.findall(r"^\| ([^|]+) \| ([\d–]+) \| ([\d–]+) \| ([\d–]+) \| \S", part, re.M)[1:]
+    planned = [row[0] for row in rows if row[0].split()[0] not in COMING]
+    assert planned == headings(path)
+    for column, length in enumerate((25, 50, 90), start=1):
+        assert sum(int(row[column]) for row in rows if row[column] != "–") == length
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in NOTEBOOKS if p.parent.name == "notebooks"], ids=lambda p: p.name
+)
+def test_teaching_guide_has_every_part_for_each_notebook(path):
+    part = guide_parts()[path.name[1]]
+    for name in ("Plan for", "Ask in", "Where a class gets stuck", "Misconceptions that"):
+        assert f"### {name}" in part, name
+    for name in ("comes out differently", "### Marking notes"):
+        assert name in part, name
+    text = "\n".join(source(cell) for cell in cells(path, "markdown"))
+    for exercise in re.findall(r"\*\*(Exercise \d\.\d \(open\))", text):
+        assert f"**{exercise}" in part, exercise
+
+
+def test_teaching_guide_names_only_sections_and_exercises_that_exist():
+    text = GUIDE.read_text(encoding="utf-8")
+    notebooks = [path for path in NOTEBOOKS if path.parent.name == "notebooks"]
+    written = "\n".join(source(c) for path in notebooks for c in cells(path, "markdown"))
+    sections = {h.split()[0] for path in notebooks for h in headings(path)} | COMING
+    exercises = set(re.findall(r"\*\*Exercise (\d\.\d)", written))
+    named = re.findall(r"([Ee]xercise )?\b(\d\.\d+)\b", text)
+    assert len(named) > 100, "the guide should name the cells"
+    for exercise, number in named:
+        assert number in (exercises if exercise else sections), f"{exercise}{number}"
+
+
+def test_links_within_the_teaching_guide_lead_somewhere():
+    text = GUIDE.read_text(encoding="utf-8")
+    titles = re.findall(r"^#+ (.+)$", text, re.M)
+    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+    for target in re.findall(r"\]\(#([^)]+)\)", text):
+        assert target in anchors, target
+
+
+def test_the_site_shows_every_notebook_and_the_guide():
+    listed = re.findall(r"file: (\S+)", (ROOT / ".github/site/_toc.yml").read_text())
+    for path in [*NAMES, "notebooks/teaching_guide.md", "data/README.md"]:
+        assert re.sub(r"\.(ipynb|md)$", "", path) in listed, path
+    for line in (ROOT / ".github/site/requirements.txt").read_text().splitlines():
+        assert line.startswith("#") or re.match(r"[\w-]+==[\w.]+ +# .+", line), line
+
+
+def test_every_command_of_the_readme_is_in_the_makefile():
+    commands = re.findall(r"^make ([\w-]+)", (ROOT / "README.md").read_text(), re.M)
+    makefile = (ROOT / "Makefile").read_text()
+    assert {"lab", "test", "slides", "site"} <= set(commands)
+    for command in commands:
+        assert re.search(rf"^{command}: ", makefile, re.M), command
