@@ -188,7 +188,7 @@ def test_setting_up_says_what_is_missing(tmp_path, setting, message):
 
 
 GUIDE = ROOT / "notebooks" / "teaching_guide.md"
-COMING = {"5.6", "5.7"}  # sections that are being written: remove this line when they are there
+COMING = {"5.7"}  # sections that are being written: remove this line when they are there
 
 
 def guide_parts():

@@ -124,8 +124,6 @@ def load_record():
 
 def main():
     """Measures quality at all sizes and depths, and writes `data/distractors.json`."""
-    from tqdm import tqdm
-
     collection, million = data.load_collection(), Million()
     queries, vectors = scaling.query_vectors()
     found = exact(million, vectors)
@@ -134,7 +132,7 @@ def main():
         q: np.unique(np.concatenate([rows[i] for rows in found.values()]))
         for i, q in enumerate(queries)
     }
-    scores = passage_scores(reranker, queries, everything, million, real_passages(), tqdm)
+    scores = passage_scores(reranker, queries, everything, million, real_passages())
     first, second = measure(collection, queries, found, scores, million)
 
     def short(values):
