@@ -6,12 +6,18 @@ The workers are real processes. They read with the eight-bit cross-encoder, whic
 import math
 import os
 import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from reranking import cluster, cluster_costs, evaluation, exercises, exercises_05
 
+NOTEBOOKS = Path(cluster.__file__).resolve().parents[1]
 A = cluster_costs.Assumptions(100, 50, 0.2)  # passages and pairs a second, share lost
 
 
@@ -79,12 +85,42 @@ def test_an_error_in_a_block_comes_back_in_words(two):
         cluster.run(two, no_number, [7])
 
 
-def test_an_address_joins_a_cluster_that_runs(two):
-    with cluster.connect(two.cluster.scheduler_address) as second:
-        done = cluster.run(second, square, range(4))
-    assert [d.result for d in done] == [0, 1, 4, 9]
-    assert {d.process for d in done} <= set(cluster.processes(two).values())
-    assert os.getpid() not in {d.process for d in done}
+def test_an_address_joins_a_cluster_that_was_started_by_the_commands(fast, log):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    dask, port = Path(sys.executable).parent / "dask", address.rpartition(":")[2]
+    commands = [
+        [dask, "scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"],
+        [dask, "worker", address, "--nthreads", "1", "--nworkers", "1", "--no-dashboard"],
+    ]
+    options = {
+        "cwd": NOTEBOOKS,
+        "env": os.environ | {"PYTHONPATH": "."},
+        "stderr": subprocess.DEVNULL,
+    }
+    running = [subprocess.Popen(command, **options) for command in commands]
+    try:
+        client = eventually(lambda: cluster.connect(address))
+        with client:
+            client.wait_for_workers(1, timeout=60)
+            assert cluster.rerank(client, log, size=6) == plain(fast, log)
+            assert os.getpid() not in cluster.processes(client).values()
+    finally:
+        for process in reversed(running):
+            process.terminate()
+            process.wait(30)
+
+
+def eventually(connect, seconds=60):
+    """Returns what `connect()` returns, once it does."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return connect()
+        except ConnectionError:
+            if time.monotonic() > end:
+                raise
 
 
 def test_inside_this_process_the_result_is_identical(monkeypatch, retriever, fast, log):
@@ -196,10 +232,13 @@ CASES = [
     (lambda n, s, lost, c, p: corpus(n, s, 0, c, p), "lost is left out"),
     (lambda n, s, lost, c, p: corpus(n, s / (1 + lost), 0, c, p), "1 - lost"),
     (changed(hours=3600), "seconds"),
-    (lambda n, s, lost, c, p: (corpus(n, s, lost, c, p)[0],) * 2, "cost"),
+    (lambda n, s, lost, c, p: (corpus(n, s, lost, c, p)[0],) * 2, "price of a core-hour"),
     (lambda n, s, lost, c, p: (corpus(n, s, lost, 1, p)[0], 1), "at the same time"),
-    (lambda n, s, lost, c, p: (corpus(n, s, lost, c, p)[0], corpus(n, s, lost, c, p)[1] / c), "ev"),
-    (changed(cost=2), "core-hours"),
+    (
+        lambda n, s, lost, c, p: (corpus(n, s, lost, c, p)[0], corpus(n, s, lost, c, p)[1] / c),
+        "every core",
+    ),
+    (changed(cost=2), "core-hours times"),
 ]
 
 

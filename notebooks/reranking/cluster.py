@@ -5,8 +5,9 @@ That is safe as long as a block has the same result wherever and however often i
 holds everything that it needs, changes nothing outside itself, and its texts never mix with those
 of another block.
 
-Many machines: run `dask scheduler` on one of them, `dask worker tcp://ADDRESS:8786 --nthreads 1
---nworkers CORES` on each, all in the folder `notebooks` of this course, and pass the address to
+Many machines: run `dask scheduler` on one of them and, on each,
+`dask worker tcp://ADDRESS:8786 --nthreads 1 --nworkers CORES`, all in the folder `notebooks` of
+this course and after `export PYTHONPATH=.`, so that they find this module. Pass the address to
 `connect`. Whoever reaches that port can run code on all machines, so keep it in a closed network.
 """
 
@@ -98,6 +99,7 @@ def run(client, work, parts, after=None):
         n = number[future.key]
         try:
             results[n] = future.result()
+            future.release()  # the worker need not keep it
         except KilledWorker:
             raise BlockFailed(
                 f"Block {n} ended every worker that took it, and was given up. Look for a text "

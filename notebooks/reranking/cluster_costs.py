@@ -123,7 +123,7 @@ def one_thread():
     import torch
 
     reranker, before = cluster.loaded("cross-encoder"), torch.get_num_threads()
-    threads = reranker.model.threads
+    threads = getattr(reranker.model, "threads", 1)
     torch.set_num_threads(1)
     reranker.model.threads = 1
     try:
