@@ -19,6 +19,7 @@ import signal
 import time
 from typing import NamedTuple
 
+import dask
 import numpy as np
 from distributed import Client, LocalCluster, as_completed
 from distributed.scheduler import KilledWorker
@@ -58,6 +59,9 @@ def connect(address=None, workers=2, inside=False):
                 f"address like tcp://10.0.0.1:8786? ({type(error).__name__})"
             ) from None
     workers = search.check_top_k(workers, "workers")
+    # On a slow machine a new process may take longer than the usual 15 s, and it need not be given
+    # up: without this, a worker that dies is at times not replaced, and the job never ends.
+    dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"})
     local = LocalCluster(
         n_workers=1 if inside else workers,
         threads_per_worker=1,  # one core a worker: more workers, not more threads

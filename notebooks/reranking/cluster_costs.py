@@ -199,7 +199,9 @@ def measure(passages=None, queries=None, repeat=5, say=print):
                     assert killer.killed, "no worker was killed"
                     usual = many / float(np.median(own[stage]))
                     record["killed"][stage] = {"seconds": elapsed, "usual": usual}
-                    client.wait_for_workers(2)  # Dask starts one in place of the killed one
+                    client.wait_for_workers(
+                        2, timeout=300
+                    )  # Dask starts one in place of the killed one
                     warm(client, texts[:1])
                 say("one worker killed in each job: the results are identical")
     return record
