@@ -193,3 +193,19 @@ class Killer:
             busy = [address for address, keys in self.client.processing().items() if keys]
             self.killed = self.numbers[(busy or list(self.numbers))[0]]
             os.kill(self.killed, signal.SIGKILL)
+
+    def replaced(self, seconds=300):
+        """Waits until another process has taken the place of the killed one; returns its number.
+
+        Raises RuntimeError if no worker was killed, TimeoutError if none took its place in time.
+        """
+        if self.killed is None:
+            raise RuntimeError("No worker was killed: the job had too few blocks.")
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):  # the connection to the killed one breaks
+                now = processes(self.client).values()
+                if self.killed not in now and len(now) == len(self.numbers):
+                    return next(iter(set(now) - set(self.numbers.values())))
+            time.sleep(0.1)
+        raise TimeoutError(f"No worker took the place of the killed one in {seconds} s.")
