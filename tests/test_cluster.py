@@ -207,8 +207,8 @@ def test_the_record_is_complete():
         assert max(own["idle_mb"]) < min(own["loaded_mb"])
     for stage in ("encode", "rerank"):
         assert record["killed"][stage]["seconds"] > 0
-    for engine in ("ray", "dask"):
-        assert record["engines"][engine]["identical"] and record["engines"][engine]["disk_mb"] > 0
+    assert record["engines"]["dask"]["identical"]
+    assert record["engines"]["ray"]["disk_mb"] > record["engines"]["dask"]["disk_mb"] > 0
     estimate = cluster_costs.estimate(10_000_000, cluster_costs.assumptions(record))
     assert all(value > 0 for value in estimate)
 
