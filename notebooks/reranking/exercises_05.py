@@ -155,3 +155,33 @@ def own_recovery(function):
     if set(function([])) or set(function([("add", "a")])):
         return "without any commit nothing is there."
     return None
+
+
+@exercise("5.6", "More cores save time, not money.")
+def own_corpus(function):
+    usual = (11_520_000, 40, 0.2, 25, 0.05)  # 100 core-hours
+    found = function(*usual)
+    if found is ...:
+        return "the function still returns ...: write its body."
+    hours, cost = (float(value) for value in found)
+    if abs(hours - 5) < 1e-6 and abs(cost - 4) < 1e-6:
+        return "the two numbers are the wrong way round: hours first, then the cost."
+    for wrong, hint in (
+        (3.2, "what is lost is left out: a core does useful work in 1 - lost of the time."),
+        (3.84, "divide by 1 - lost. Multiplying by 1 + lost gives too little time."),
+        (3.2 * 0.8, "with time lost it takes longer, so divide by 1 - lost."),
+        (100, "all cores work at the same time: divide the hours by their number."),
+        (4 * 3600, "these are seconds. An hour has 3600."),
+        (4 * 60, "these are minutes. An hour has 60."),
+    ):
+        if abs(hours - wrong) < 1e-6 * wrong:
+            return f"hours: {hint}"
+    if abs(hours - 4) > 1e-6:
+        return f"hours: 11.52 million at 40 a second are 288,000 s of one core, so not {hours}."
+    if abs(cost - 0.2) < 1e-6:
+        return "cost: every core is paid for all of the hours."
+    if abs(cost - 5) > 1e-6:
+        return "cost: core-hours times the price of a core-hour."
+    if abs(function(*usual[:3], 50, 0.05)[1] - 5) > 1e-6:
+        return "cost: with twice the cores it takes half the time, and costs the same."
+    return None
