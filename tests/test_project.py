@@ -188,7 +188,6 @@ def test_setting_up_says_what_is_missing(tmp_path, setting, message):
 
 
 GUIDE = ROOT / "notebooks" / "teaching_guide.md"
-COMING = {"5.7"}  # sections that are being written: remove this line when they are there
 
 
 def guide_parts():
@@ -209,7 +208,7 @@ def headings(path):
 def test_teaching_guide_plans_each_section_and_the_minutes_add_up(path):
     part = guide_parts()[path.name[1]]
     rows = re.findall(r"^\| ([^|]+) \| ([\d–]+) \| ([\d–]+) \| ([\d–]+) \| \S", part, re.M)[1:]
-    planned = [row[0] for row in rows if row[0].split()[0] not in COMING]
+    planned = [row[0] for row in rows]
     assert planned == headings(path)
     for column, length in enumerate((25, 50, 90), start=1):
         assert sum(int(row[column]) for row in rows if row[column] != "–") == length
@@ -233,7 +232,7 @@ def test_teaching_guide_names_only_sections_and_exercises_that_exist():
     text = GUIDE.read_text(encoding="utf-8")
     notebooks = [path for path in NOTEBOOKS if path.parent.name == "notebooks"]
     written = "\n".join(source(c) for path in notebooks for c in cells(path, "markdown"))
-    sections = {h.split()[0] for path in notebooks for h in headings(path)} | COMING
+    sections = {h.split()[0] for path in notebooks for h in headings(path)}
     exercises = set(re.findall(r"\*\*Exercise (\d\.\d)", written))
     named = re.findall(r"([Ee]xercise )?\b(\d\.\d+)\b", text)
     assert len(named) > 100, "the guide should name the cells"
