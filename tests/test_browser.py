@@ -121,7 +121,8 @@ def test_notebook_1_runs_and_its_search_lab_answers(browser, lab):
     first.get_by_text("BM25").wait_for()
     box.locator("select").first.select_option("my own text")
     box.locator("textarea").fill("Cats sleep all day.\n\nDogs want to go out.")
-    query.click()  # the text is read when its box is left
+    box.get_by_role("button", name="Load").click()
+    box.get_by_text("my own text: 2 passages").wait_for()
     query.fill("feline rest")
     query.press("Enter")
     first.get_by_text("Cats sleep").wait_for()

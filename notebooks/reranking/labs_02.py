@@ -6,8 +6,9 @@ import ipywidgets as ipw
 import numpy as np
 
 from . import plots, probes
+from .own_documents import Documents
 from .search import Hit, check_query, shorten
-from .widgets import LABEL, Documents, Lab, html_table, query_box, slider, text_area, wide
+from .widgets import LABEL, Lab, html_table, query_box, slider, text_area, wide
 
 
 class RerankLab(Lab):
@@ -22,7 +23,7 @@ class RerankLab(Lab):
         self.follow(self.query, self.candidates)
 
     def render(self):
-        before = self.documents.search().retrieve(self.query.value, top_k=self.candidates.value)
+        before = self.documents.retrieve(self.query.value, top_k=self.candidates.value)
         after = self.reranker.rerank(self.query.value, before, top_k=len(before))
         return movement(before, after)
 

@@ -6,6 +6,7 @@ A saved notebook shows a lab's `preview()`, so that a reader without a kernel se
 
 import html
 import json
+import threading
 
 import ipywidgets as ipw
 
@@ -40,6 +41,7 @@ class Lab(ipw.VBox):
 
     def __init__(self, title, controls):
         self.title = title
+        self.running = threading.RLock()  # a thread that loads documents may run the lab too
         self.status = ipw.HTML(layout=wide())
         self.result = ipw.HTML(layout=wide())
         heading = ipw.HTML(f"<b>{html.escape(title)}</b>")
@@ -47,13 +49,18 @@ class Lab(ipw.VBox):
 
     def run(self, *_):
         """Shows the result for the controls as they stand, or says in the status what is wrong."""
-        self.status.value = "<i>working …</i>"
-        try:
-            self.result.value = self.render()
-            self.status.value = ""
-        except (ValueError, RuntimeError, OSError) as error:
-            self.result.value = ""
-            self.status.value = f"<b>Not possible:</b> {html.escape(str(error))}"
+        with self.running:
+            self.status.value = "<i>working …</i>"
+            try:
+                self.result.value = self.render()
+                self.status.value = ""
+            except (ValueError, RuntimeError, OSError) as error:
+                self.result.value = ""
+                self.say(f"<b>Not possible:</b> {html.escape(str(error))}")
+
+    def say(self, text):
+        """Shows a line of HTML in the status; a screen reader reads it aloud."""
+        self.status.value = f'<span role="status">{text}</span>'
 
     def follow(self, *controls):
         """Runs the lab now and whenever one of the controls changes."""
@@ -74,79 +81,6 @@ class Lab(ipw.VBox):
     def preview(self):
         """Returns the state of the controls as HTML, for readers without a kernel."""
         return ""
-
-
-class Documents(ipw.VBox):
-    """The choice of documents: the sample, the judged collection, or the learner's own."""
-
-    CHOICES = ("the ten documents", "the judged collection", "my own text", "my own file")
-
-    def __init__(self, retriever, changed):
-        self.retriever, self.changed = retriever, changed
-        self.indexed = {}  # choice -> retriever over these documents
-        self.choice = ipw.Dropdown(
-            options=self.CHOICES, description="documents", style=LABEL, layout=wide()
-        )
-        self.text = ipw.Textarea(
-            placeholder="Paste passages here, with an empty line between two of them.",
-            description="my text",
-            rows=5,
-            style=LABEL,
-            layout=wide(),
-            continuous_update=False,
-        )
-        self.file = ipw.FileUpload(accept=".txt,.md,.csv,.jsonl", description="choose a file")
-        self.column = ipw.Dropdown(options=[], description="column", style=LABEL, layout=wide())
-        super().__init__([self.choice, self.text, self.file, self.column])
-        self.choice.observe(self.update, "value")
-        self.text.observe(self.update, "value")
-        self.file.observe(self.upload, "value")
-        self.column.observe(self.update, "value")
-        self.hide()
-
-    def hide(self):
-        """Shows only the controls that belong to the choice."""
-        own_file = self.choice.value == "my own file"
-        self.text.layout.display = "" if self.choice.value == "my own text" else "none"
-        self.file.layout.display = "" if own_file else "none"
-        self.column.layout.display = "" if own_file and self.column.options else "none"
-
-    def upload(self, *_):
-        """Offers the columns of an uploaded CSV file, then reads the file."""
-        columns = []
-        if self.file.value and self.file.value[0].name.lower().endswith(".csv"):
-            columns = data.csv_columns(
-                bytes(self.file.value[0].content).decode("utf-8-sig", "replace")
-            )
-        self.column.options = [("the longest", None), *((c, c) for c in columns)] if columns else []
-        self.update()
-
-    def update(self, *_):
-        self.hide()
-        for own in self.CHOICES[2:]:
-            self.indexed.pop(own, None)
-        self.changed()
-
-    def search(self):
-        """Returns a BiEncoderRetriever over the chosen documents; raises ValueError if none."""
-        choice = self.choice.value
-        if choice not in self.indexed:
-            if choice == self.CHOICES[0]:
-                passages = dict(enumerate(data.load_documents()[0]))
-            elif choice == self.CHOICES[1]:
-                passages = data.load_collection().passages
-            elif choice == self.CHOICES[2]:
-                passages = dict(enumerate(data.read_passages(self.text.value, "Your text")))
-            elif self.file.value:
-                file = self.file.value[0]
-                read = data.read_passages(file.content, file.name, self.column.value)
-                passages = dict(enumerate(read))
-            else:
-                raise ValueError("Choose a file: plain text, CSV or JSON Lines.")
-            self.indexed[choice] = share_model(self.retriever).index_documents(
-                passages.values(), passages.keys()
-            )
-        return self.indexed[choice]
 
 
 def share_model(retriever):
@@ -216,7 +150,7 @@ class Quiz(Lab):
             for (_, options), choice in zip(self.questions, self.choices, strict=True)
             if choice.index is not None
         ]
-        self.status.value = f"{sum(done)} of {len(self.questions)} right"
+        self.say(f"{sum(done)} of {len(self.questions)} right")
 
     def preview(self):
         return "".join(
