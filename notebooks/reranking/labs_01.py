@@ -22,9 +22,6 @@ class SearchLab(Lab):
         hits = self.documents.retrieve(self.query.value, top_k=self.top_k.value)
         return hits_table(hits)
 
-    def preview(self):
-        return f"<p>query: {html.escape(self.query.value)}</p>"
-
 
 class BlindSpots(Lab):
     """The judged queries of one type whose first hit is wrong: what came first, what should."""

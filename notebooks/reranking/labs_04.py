@@ -73,12 +73,6 @@ class PlannerLab(Lab):
             advice += f" Beyond {largest:,} documents this is a projection, not a measurement."
         return f"<p><b>{html.escape(advice)}</b></p>{table}"
 
-    def preview(self):
-        return (
-            f"<p>{self.documents.value:,} documents, {self.per_second.value:g} queries a second, "
-            f"budget {self.budget.value} ms</p>"
-        )
-
 
 def number(value, text, least):
     """Returns a box for a whole number, which reports when it is left."""

@@ -199,9 +199,6 @@ class AdaptLab(Lab):
         finally:
             self.freeze(False)
 
-    def preview(self):
-        return f"<p>documents: {html.escape(self.topic.value)}, {self.steps.value} steps</p>"
-
 
 def part(pool, chosen):
     """Returns a Pool with the same passages and only the chosen queries."""

@@ -71,7 +71,7 @@ class Documents(ipw.VBox):
         self.stop = ipw.Button(description="Stop", disabled=True)
         for button, what in ((self.start, "load my documents"), (self.stop, "stop loading")):
             button.tooltip, button.layout.width = what, "80px"
-        self.bar = ipw.IntProgress(description="", layout=ipw.Layout(flex="1 1 auto"))
+        self.bar = ipw.IntProgress(description="embedded", layout=ipw.Layout(flex="1 1 auto"))
         self.bar.tooltip = "share of my passages that are embedded"
         self.own = ipw.HBox(
             [self.start, self.stop, self.bar], layout=ipw.Layout(width="98%", max_width="860px")

@@ -1,7 +1,7 @@
 """What all labs share: controls that a learner plays with, a thin layer over `search`.
 
 Every lab is an ipywidgets box. Text typed by the learner is always escaped, never shown as HTML.
-A saved notebook shows a lab's `preview()`, so that a reader without a kernel sees it too.
+A saved notebook shows a lab's state and result, so that readers without a kernel see them too.
 """
 
 import html
@@ -10,7 +10,7 @@ import threading
 
 import ipywidgets as ipw
 
-from . import data
+from . import data, previews
 from .search import BiEncoderRetriever, shorten
 
 LABEL = {"description_width": "120px"}
@@ -69,18 +69,21 @@ class Lab(ipw.VBox):
         self.run()
 
     def _repr_mimebundle_(self, **options):
-        bundle = super()._repr_mimebundle_(**options)
-        bundle["text/plain"] = f"Lab: {self.title}"
-        bundle["text/html"] = (
+        page = (
             f"<p><b>{html.escape(self.title)}</b> (run the notebook to use it)</p>"
             + self.preview()
-            + self.result.value
+            + self.picture()
         )
-        return bundle
+        bundle = super()._repr_mimebundle_(**options)
+        return bundle | {"text/plain": previews.as_text(page), "text/html": page}
 
     def preview(self):
         """Returns the state of the controls as HTML, for readers without a kernel."""
-        return ""
+        return previews.state(self.children)
+
+    def picture(self):
+        """Returns the result as HTML that needs no styles, for readers without a kernel."""
+        return self.result.value
 
 
 def share_model(retriever):
@@ -130,6 +133,8 @@ class Quiz(Lab):
             choice = ipw.RadioButtons(
                 options=[option for option, _, _ in options],
                 index=None,
+                description=f"answer {number}",
+                style=LABEL,
                 layout=ipw.Layout(width="auto", max_width="860px"),
             )
             answer = ipw.HTML(layout=wide())
