@@ -1,7 +1,7 @@
 # make lab    set up if need be, then open notebook 1 in JupyterLab
 # make test   set up if need be, then run every test
 # make serve  set up if need be, then answer searches on http://127.0.0.1:8000 (PORT=8001: elsewhere)
-# make outputs, make benchmark, make style: for those who change the course
+# make browser, make outputs, make benchmark, make style: for those who change the course
 # make cross-encoder TEACHER=folder PAIRS=folder OUT=folder: trains the weights anew (hours)
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
@@ -14,7 +14,7 @@ NOTEBOOKS = $(sort $(wildcard notebooks/0*.ipynb notebooks/solutions/0*.ipynb))
 export RERANKING_MODELS ?= auto
 export PYTHONWARNINGS ?= ignore
 
-.PHONY: lab test serve outputs benchmark style scaling cross-encoder
+.PHONY: lab test browser serve outputs benchmark style scaling cross-encoder
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/01_bi_encoder.ipynb
@@ -26,6 +26,11 @@ test: $(READY)
 	@echo "Checking style, data, module and labs, then running every notebook (about ten minutes)."
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval.cfg $(NOTEBOOKS) tests
+
+# Every lab in Chromium, at two widths and in both themes; pictures go to screenshots/.
+browser: export RERANKING_MODELS = bundled
+browser: $(READY)
+	$(BIN)/python -m pytest tests/browser
 
 serve: $(READY)
 	@cd notebooks && ../$(BIN)/python -m reranking.serving --port $(PORT)
