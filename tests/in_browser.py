@@ -80,7 +80,7 @@ def launch(folder):
 def open_and_run(browser, lab, name):
     """Returns the page of a notebook once all of its cells have run."""
     page = browser.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     page.goto(f"{lab}/{name}?reset")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
     page.get_by_text("(ipykernel) | Idle").wait_for()  # before that, running does nothing

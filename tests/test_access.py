@@ -3,63 +3,26 @@
 Contrast as WCAG 2.2 defines it: 4.5 for text, 3 for what is drawn (level AA).
 """
 
-import json
 import re
 
+import every_lab
 import ipywidgets as ipw
 import matplotlib
 import numpy as np
 import pytest
 
-from reranking import (
-    data,
-    evaluation,
-    first_stages,
-    labs_01,
-    labs_02,
-    labs_03,
-    labs_04,
-    labs_05,
-    labs_06,
-    plots,
-    previews,
-    scaling,
-    widgets,
-)
+from reranking import labs_02, plots, previews, widgets
 
 LIGHT, DARK = "#ffffff", "#111111"  # what JupyterLab's two themes have behind a cell
-LABS = (
-    ["SearchLab", "BlindSpots", "RerankLab", "OcclusionLab", "ProbeLab", "BeatTheMachine"]
-    + ["SideBySide", "PlannerLab", "DeadlineLab", "AdaptLab"]
-    + [f"Quiz {number}" for number in range(1, 7)]
-)
 NO_TABLE = ("OcclusionLab", "BeatTheMachine")
 TIMED = ("DeadlineLab",)  # its result is a measured time
 
 
 @pytest.fixture(scope="module")
-def make(retriever, reranker, judged, collection):
+def make():
     """Returns a function that makes any lab of the course by its name."""
-    few = {q: collection.queries[q] for q in list(collection.queries)[::100]}
-    hits = evaluation.retrieve_all(judged, few, top_k=10)
-    systems = first_stages.systems_over(judged, reranker)
-    probes = json.loads((data.DATA / "probes.json").read_text(encoding="utf-8"))
-    examples = {kind: tuple(pairs[0]) for kind, pairs in probes.items()}
-    topics = data.load_topics("dev")[:1]
-    makers = {
-        "SearchLab": lambda: labs_01.SearchLab(retriever),
-        "BlindSpots": lambda: labs_01.BlindSpots(collection, hits),
-        "RerankLab": lambda: labs_02.RerankLab(retriever, reranker),
-        "OcclusionLab": lambda: labs_02.OcclusionLab(reranker, "fresh bread", "Keep bread dry."),
-        "ProbeLab": lambda: labs_02.ProbeLab(retriever, reranker, examples),
-        "BeatTheMachine": lambda: labs_03.BeatTheMachine(collection, hits, reranker),
-        "SideBySide": lambda: labs_03.SideBySide(systems, collection, list(few), judged, reranker),
-        "PlannerLab": lambda: labs_04.PlannerLab(scaling.load_record()[0], 0.01, 0.01, 2),
-        "DeadlineLab": lambda: labs_05.DeadlineLab(judged, reranker, collection),
-        "AdaptLab": lambda: labs_06.AdaptLab(retriever, reranker.model, topics),
-    }
-    makers |= {f"Quiz {n}": lambda n=n: widgets.Quiz(str(n)) for n in range(1, 7)}
-    return lambda name: makers[name]()
+    found = every_lab.makers()
+    return lambda name: found[name]()
 
 
 def every_widget(widget):
@@ -68,7 +31,7 @@ def every_widget(widget):
         yield from every_widget(child)
 
 
-@pytest.mark.parametrize("name", LABS)
+@pytest.mark.parametrize("name", every_lab.NAMES)
 def test_every_control_has_a_name(make, name):
     controls = [w for w in every_widget(make(name)) if not isinstance(w, (ipw.Box, ipw.HTML))]
     assert len(controls) > 1
@@ -79,7 +42,7 @@ def test_every_control_has_a_name(make, name):
             assert control.description, "a label that can be seen"
 
 
-@pytest.mark.parametrize("name", LABS)
+@pytest.mark.parametrize("name", every_lab.NAMES)
 def test_a_saved_lab_tells_its_story_without_a_kernel(make, name):
     lab = make(name)
     pages = lab._repr_mimebundle_()

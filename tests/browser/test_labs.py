@@ -1,13 +1,15 @@
 """Every lab in a real browser, used as a person would: make browser.
 
-Only the setup, the labs and what they need are run. Each lab is looked at in 1280 and 800 pixels
-and in both themes: controls have names, text has contrast, nothing is cut or scrolls in a scroll.
+One notebook holds all of them, so that they are there soon. Each lab is looked at in 1280 and 800
+pixels and in both themes: controls have names, text has contrast, nothing is cut or scrolls in a
+scroll.
 """
 
-import ast
-import json
+import shutil
 from pathlib import Path
 
+import every_lab
+import nbformat
 import pytest
 from in_browser import PICTURES, lab_box, launch, needs_browser, open_and_run, serve
 
@@ -17,50 +19,16 @@ LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def page(tmp_path_factory):
+    """A notebook with every lab in a browser, once all of its cells have run."""
+    cells = ["from every_lab import NAMES, makers", "make = makers()"]
+    cells += [f"make[{name!r}]()" for name in every_lab.NAMES]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     with serve(folder := tmp_path_factory.mktemp("course")) as address:
-        for path in (folder / "notebooks").glob("0*.ipynb"):
-            cut_to_labs(path)
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with launch(tmp_path_factory.mktemp("browser")) as context:
-        yield context
-
-
-def names(code):
-    """Returns the names that a cell sets, and all that it uses."""
-    found = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)]
-    kinds = (ast.FunctionDef, ast.ClassDef, ast.alias)
-    defined = [node for node in ast.walk(ast.parse(code)) if isinstance(node, kinds)]
-    made = {node.id for node in found if isinstance(node.ctx, ast.Store)}
-    made |= {(getattr(node, "asname", None) or node.name).split(".")[0] for node in defined}
-    return made, {node.id for node in found}
-
-
-def cut_to_labs(path):
-    """Leaves in a notebook the cells with labs, and those that make what they use."""
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    needed, kept = set(), []
-    for cell in reversed(notebook["cells"]):
-        if cell["cell_type"] == "code":
-            code = "".join(cell["source"])
-            made, used = names(code)
-            if (
-                "labs_" in code
-                and "import" not in code
-                and "Lab(" in code
-                or any(word in code for word in ("Quiz(", "BlindSpots(", "BeatThe", "SideBySide("))
-            ):
-                needed |= used
-                kept.append(cell)
-            elif made & needed:
-                needed |= used
-                kept.append(cell)
-    notebook["cells"] = kept[::-1]
-    path.write_text(json.dumps(notebook), encoding="utf-8")
+        shutil.copy(every_lab.__file__, folder / "notebooks")
+        nbformat.write(notebook, folder / "notebooks" / "labs.ipynb")
+        with launch(tmp_path_factory.mktemp("browser")) as browser:
+            yield open_and_run(browser, address, "labs.ipynb")
 
 
 def look(page, box, name):
@@ -68,10 +36,10 @@ def look(page, box, name):
     PICTURES.mkdir(exist_ok=True)
     problems = []
     for theme in ("Light", "Dark"):
-        change = (
-            f"jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})"
+        page.evaluate(
+            "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})",
+            f"JupyterLab {theme}",
         )
-        page.evaluate(f"async () => {{ await {change} }}")
         for width in (1280, 800):
             page.set_viewport_size({"width": width, "height": 1000})
             page.wait_for_timeout(700)
@@ -101,7 +69,9 @@ def load_csv(box, words):
     """Brings a small file of one's own into the lab."""
     box.get_by_label("documents", exact=True).select_option("my own file")
     content = {"name": "pets.csv", "mimeType": "text/csv", "buffer": CSV.encode()}
-    box.locator("input[type=file]").set_input_files(content)
+    with box.page.expect_file_chooser() as chooser:
+        box.get_by_role("button", name="choose a file").click()
+    chooser.value.set_files(content)
     box.get_by_label("column").wait_for()
     box.get_by_role("button", name="Load").click()
     box.get_by_text("my own file: 2 passages").wait_for()
@@ -109,8 +79,7 @@ def load_csv(box, words):
     box.get_by_text(words).first.wait_for()
 
 
-def test_labs_of_notebook_1(browser, lab):
-    page = open_and_run(browser, lab, "01_bi_encoder.ipynb")
+def test_labs_of_notebook_1(page):
     box = lab_box(page, "Search lab")
     ask(box, "ranking by bag of words")
     box.locator("tbody tr").first.get_by_text("BM25").wait_for()
@@ -121,13 +90,11 @@ def test_labs_of_notebook_1(browser, lab):
     look(page, box, "1-search-own")
     box = lab_box(page, "Blind-spot browser")
     slide(box, "example", ["ArrowRight"])
-    box.get_by_label("query type").select_option("number")
+    box.get_by_label("query type").select_option(index=1)
     look(page, box, "1-blind-spots")
-    page.close()
 
 
-def test_own_documents_by_keyboard_alone(browser, lab):
-    page = open_and_run(browser, lab, "01_bi_encoder.ipynb")
+def test_own_documents_by_keyboard_alone(page):
     box = lab_box(page, "Search lab")
     box.get_by_label("query", exact=True).focus()
     keys = page.keyboard
@@ -137,11 +104,9 @@ def test_own_documents_by_keyboard_alone(browser, lab):
     keys.press("Tab")
     keys.press("Enter")  # Load
     box.get_by_text("my own text: 2 passages").wait_for()
-    page.close()
 
 
-def test_stop_ends_a_load_in_the_browser(browser, lab):
-    page = open_and_run(browser, lab, "01_bi_encoder.ipynb")
+def test_stop_ends_a_load_in_the_browser(page):
     box = lab_box(page, "Search lab")
     box.get_by_label("documents", exact=True).select_option("my own text")
     many = "\n\n".join(f"Passage {i} is about the number {i}." for i in range(4900))
@@ -152,11 +117,9 @@ def test_stop_ends_a_load_in_the_browser(browser, lab):
     box.get_by_role("button", name="Stop").click()
     box.get_by_text("Stopped after").wait_for(timeout=5000)
     box.get_by_text("Still searching the ten documents").wait_for()
-    page.close()
 
 
-def test_labs_of_notebook_2(browser, lab):
-    page = open_and_run(browser, lab, "02_cross_encoder.ipynb")
+def test_labs_of_notebook_2(page):
     box = lab_box(page, "Reranking lab")
     ask(box, "what does a reranker do")
     box.locator("svg + div", has_text="Reranking refines").wait_for()
@@ -167,18 +130,16 @@ def test_labs_of_notebook_2(browser, lab):
     ask(box, "when does a loaf go stale")
     look(page, box, "2-occlusion")
     box = lab_box(page, "Probe lab")
-    box.get_by_label("example").select_option("negation 2")
+    box.get_by_label("example").select_option("negation")
     box.locator("tbody tr").nth(1).wait_for()
     look(page, box, "2-probe")
     box = lab_box(page, "Quiz")
     box.locator("input[type=radio]").nth(1).check()
     box.get_by_text("of 4 right").wait_for()
     look(page, box, "2-quiz")
-    page.close()
 
 
-def test_labs_of_notebook_3(browser, lab):
-    page = open_and_run(browser, lab, "03_comparison.ipynb")
+def test_labs_of_notebook_3(page):
     box = lab_box(page, "Beat the machine")
     box.get_by_title("move passage 1 down").click()
     box.get_by_role("button", name="Show the result").click()
@@ -193,11 +154,9 @@ def test_labs_of_notebook_3(browser, lab):
     look(page, box, "3-side")
     load_csv(box, "Cats sleep for most")
     look(page, box, "3-side-own")
-    page.close()
 
 
-def test_lab_of_notebook_4(browser, lab):
-    page = open_and_run(browser, lab, "04_scaling.ipynb")
+def test_lab_of_notebook_4(page):
     box = lab_box(page, "Planner")
     documents = box.get_by_label("documents", exact=True)
     documents.fill("100000000")
@@ -208,11 +167,9 @@ def test_lab_of_notebook_4(browser, lab):
     slide(box, "budget, ms", ["End"])
     box.get_by_text("Take ").wait_for()
     look(page, box, "4-planner")
-    page.close()
 
 
-def test_lab_of_notebook_5(browser, lab):
-    page = open_and_run(browser, lab, "05_production.ipynb")
+def test_lab_of_notebook_5(page):
     box = lab_box(page, "Search in time")
     slide(box, "deadline, ms", ["Home"])
     box.get_by_text("Read 0 of 16").wait_for()
@@ -222,11 +179,9 @@ def test_lab_of_notebook_5(browser, lab):
     look(page, box, "5-deadline")
     load_csv(box, "of 2 candidates")
     look(page, box, "5-deadline-own")
-    page.close()
 
 
-def test_lab_of_notebook_6(browser, lab):
-    page = open_and_run(browser, lab, "06_training.ipynb")
+def test_lab_of_notebook_6(page):
     box = lab_box(page, "Adapt it")
     box.get_by_label("documents", exact=True).select_option("my own, pasted below")
     box.get_by_text("2 passages").wait_for()
@@ -235,4 +190,3 @@ def test_lab_of_notebook_6(browser, lab):
     box.get_by_text("done").wait_for(timeout=120_000)
     box.get_by_text(" after.").wait_for()
     look(page, box, "6-adapt")
-    page.close()
