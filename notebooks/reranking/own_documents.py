@@ -70,13 +70,15 @@ class Documents(ipw.VBox):
         self.start = ipw.Button(description="Load", button_style="primary")
         self.stop = ipw.Button(description="Stop", disabled=True)
         for button, what in ((self.start, "load my documents"), (self.stop, "stop loading")):
-            button.tooltip, button.layout.width = what, "80px"
-        self.bar = ipw.IntProgress(description="embedded", layout=ipw.Layout(flex="1 1 auto"))
+            button.tooltip, button.layout = what, ipw.Layout(width="80px", flex="0 0 auto")
+        self.bar = ipw.IntProgress(description="embedded", layout=ipw.Layout(flex="1 1 160px"))
         self.bar.tooltip = "share of my passages that are embedded"
         self.own = ipw.HBox(
-            [self.start, self.stop, self.bar], layout=ipw.Layout(width="98%", max_width="860px")
+            [self.start, self.stop, self.bar],
+            layout=ipw.Layout(
+                width="98%", max_width="860px", padding="0 0 0 126px", flex_flow="row wrap"
+            ),
         )
-        self.own.layout.padding = "0 0 0 126px"
         self.message = ipw.HTML(layout=wide())
         super().__init__(
             [self.choice, self.text, self.file, self.column, self.folder, self.own, self.message]
@@ -156,6 +158,9 @@ class Documents(ipw.VBox):
         except ValueError as error:
             self.say(str(error), "Not possible:")
         self.column.options = columns
+        if columns:  # two steps, or the page shows no choice where the list was empty before
+            self.column.index = None
+            self.column.index = 0
         self.hide()
 
     # Loading

@@ -181,7 +181,8 @@ def html_table(header, rows):
         for row in rows
     )
     return (
-        '<table style="border-collapse: collapse; line-height: 1.35; width: 100%">'
+        '<table style="border-collapse: collapse; table-layout: auto; line-height: 1.35; '
+        'width: 100%">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 

@@ -24,6 +24,7 @@ def page(tmp_path_factory):
     cells = ["from every_lab import NAMES, makers", "make = makers()"]
     cells += [f"make[{name!r}]()" for name in every_lab.NAMES]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
     with serve(folder := tmp_path_factory.mktemp("course")) as address:
         shutil.copy(every_lab.__file__, folder / "notebooks")
         nbformat.write(notebook, folder / "notebooks" / "labs.ipynb")
