@@ -33,6 +33,7 @@ def gallery(collection, before, after, changes):
         blocks.append(
             f'<p style="margin: 12px 0 4px"><b>{html.escape(query)}</b> ({html.escape(kind)}, '
             f"nDCG@10 {change:+.2f})</p>"
-            f'<table style="border-collapse: collapse; table-layout: auto; line-height: 1.35">{body}</table>'
+            '<table style="border-collapse: collapse; table-layout: auto; line-height: 1.35">'
+            f"{body}</table>"
         )
     return HTML("".join(blocks))

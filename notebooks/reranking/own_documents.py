@@ -72,7 +72,6 @@ class Documents(ipw.VBox):
         for button, what in ((self.start, "load my documents"), (self.stop, "stop loading")):
             button.tooltip, button.layout = what, ipw.Layout(width="80px", flex="0 0 auto")
         self.bar = ipw.IntProgress(description="embedded", layout=ipw.Layout(flex="1 1 160px"))
-        self.bar.tooltip = "share of my passages that are embedded"
         self.own = ipw.HBox(
             [self.start, self.stop, self.bar],
             layout=ipw.Layout(
