@@ -123,6 +123,9 @@ class Documents(ipw.VBox):
         self.bar.value = 0
         choice = self.choice.value
         if choice == JUDGED and choice not in self.held:
+            index = self.kept(choice, data.load_collection().passages)
+            self.held |= {choice: index} if index else {}
+        if choice == JUDGED and choice not in self.held:
             self.load()
         elif choice in self.held or choice == TEN:
             self.use(choice)
@@ -176,8 +179,8 @@ class Documents(ipw.VBox):
         self.thread.start()
 
     def freeze(self, on):
-        """Locks the controls while documents are loaded; only Stop can be pressed."""
-        for control in (self.choice, self.text, self.file, self.column, self.folder, self.start):
+        """Locks the choices while documents are loaded. Load keeps the focus, but does nothing."""
+        for control in (self.choice, self.text, self.file, self.column, self.folder):
             control.disabled = on
         self.stop.disabled = not on
 
@@ -185,7 +188,7 @@ class Documents(ipw.VBox):
         """Reads and embeds; the lab changes only if all went well. Runs in a thread."""
         try:
             passages, note = self.read(choice)
-            self.held[choice] = self.kept(choice, passages) or self.embed(passages)
+            self.held[choice] = self.embed(passages)
             self.use(choice, note)
         except Stopped as stopped:
             self.say(str(stopped))
