@@ -122,10 +122,7 @@ class Documents(ipw.VBox):
         self.hide()
         self.bar.value = 0
         choice = self.choice.value
-        if choice == JUDGED and choice not in self.held:
-            index = self.kept(choice, data.load_collection().passages)
-            self.held |= {choice: index} if index else {}
-        if choice == JUDGED and choice not in self.held:
+        if choice == JUDGED and choice not in self.held and not self.keep():
             self.load()
         elif choice in self.held or choice == TEN:
             self.use(choice)
@@ -223,17 +220,18 @@ class Documents(ipw.VBox):
             note += f" {name} holds {found} {data.LIMIT:,} passages: only the first are taken."
         return dict(enumerate(passages[: data.LIMIT])), note
 
-    def kept(self, choice, passages):
-        """Returns a retriever over the judged collection by its kept vectors, or None."""
-        if choice != JUDGED or self.retriever.model_name != models.BI_ENCODER:
-            return None
+    def keep(self):
+        """Returns whether the judged collection can be searched by its kept vectors."""
+        if self.retriever.model_name != models.BI_ENCODER:
+            return False
         from . import vector_sets  # loads faiss
 
+        passages = data.load_collection().passages
         try:
-            with self.model_in_use:
-                return vector_sets.index_kept(share_model(self.retriever), passages)
+            self.held[JUDGED] = vector_sets.index_kept(share_model(self.retriever), passages)
         except ValueError:  # the learner has changed the model
-            return None
+            return False
+        return True
 
     def embed(self, passages):
         """Returns a retriever over {id: passage}; raises Stopped if the learner presses Stop."""

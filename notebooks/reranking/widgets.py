@@ -14,7 +14,7 @@ from . import data, previews
 from .search import BiEncoderRetriever, shorten
 
 LABEL = {"description_width": "120px"}
-CELL = "padding: 4px 8px; vertical-align: top; text-align: left; border-bottom: 1px solid #8884"
+CELL = "padding: 4px 6px; vertical-align: top; text-align: left; border-bottom: 1px solid #8884"
 
 
 def wide():
@@ -52,7 +52,7 @@ class Lab(ipw.VBox):
         with self.running:
             self.status.value = "<i>working …</i>"
             try:
-                self.result.value = self.render()
+                self.result.value = f'<div style="line-height: 1.4">{self.render()}</div>'
                 self.status.value = ""
             except (ValueError, RuntimeError, OSError) as error:
                 self.result.value = ""

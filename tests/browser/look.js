@@ -39,7 +39,7 @@
     if (!words) problems.push(`${name(e)} has no name`)
     if (e.tabIndex < 0 && !e.disabled) problems.push(`${name(e)} is out of the keyboard's reach`)
   }
-  for (const e of box.querySelectorAll('label, .widget-label, button, select, td, th, .widget-readout, .widget-html-content')) {
+  for (const e of box.querySelectorAll('label, .widget-label, button, td, th, .widget-readout, .widget-html-content')) {
     if (seen(e) && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline') {
       problems.push(`${name(e)} is cut: ${e.scrollWidth} of ${e.clientWidth} pixels`)
     }
