@@ -139,7 +139,10 @@ class Quiz(Lab):
             )
             answer = ipw.HTML(layout=wide())
             choice.observe(lambda _, i=number - 1: self.explain(i), "index")
-            label = ipw.HTML(f"{number}. {html.escape(question)}", layout=wide())
+            label = ipw.HTML(
+                f'<div style="line-height: 1.4">{number}. {html.escape(question)}</div>',
+                layout=wide(),
+            )
             boxes += [label, choice, answer]
             self.choices.append(choice)
             self.answers.append(answer)
