@@ -3,7 +3,7 @@
 # make serve  set up if need be, then answer searches on http://127.0.0.1:8000 (PORT=8001: elsewhere)
 # make slides  slides of all notebooks in slides/, to present without a network
 # make site   the course as a static, searchable site in _build/html
-# make outputs, make benchmark, make scaling, make cluster, make style: for those who change the course
+# make browser, make outputs, make benchmark, make scaling, make cluster, make style: for those who change the course
 # make cross-encoder TEACHER=folder PAIRS=folder OUT=folder: trains the weights anew (hours)
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
@@ -19,7 +19,7 @@ SHELL = bash
 export RERANKING_MODELS ?= auto
 export PYTHONWARNINGS ?= ignore
 
-.PHONY: lab test serve slides site outputs benchmark style scaling cluster cross-encoder
+.PHONY: lab test browser serve slides site outputs benchmark style scaling cluster cross-encoder
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/01_bi_encoder.ipynb
@@ -31,6 +31,11 @@ test: $(READY)
 	@echo "Checking style, data, module and labs, then running every notebook (about ten minutes)."
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval.cfg $(NOTEBOOKS) tests
+
+# Every lab in Chromium, at two widths and in both themes; pictures go to screenshots/.
+browser: export RERANKING_MODELS = bundled
+browser: $(READY)
+	$(BIN)/python -m pytest tests/browser
 
 serve: $(READY)
 	@cd notebooks && ../$(BIN)/python -m reranking.serving --port $(PORT)

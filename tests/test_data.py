@@ -1,6 +1,7 @@
 """Every data file keeps its promises, and a learner's own documents are read."""
 
 import json
+import os
 import re
 from collections import Counter
 
@@ -148,7 +149,16 @@ def test_own_json_lines_take_a_field_or_bare_strings():
     [
         ("", "x.txt", None, "no passages"),
         ("  \n\n ", "x.txt", None, "no passages"),
-        (b"\xff\xfe\x00", "x.txt", None, "UTF-8"),
+        (b"\xff\xfe\x00", "x.txt", None, "UTF-16"),
+        ("Käse".encode("latin-1"), "x.txt", None, "not text in UTF-8"),
+        (b"PK\x03\x04\x00\x00", "x.txt", None, "not a text file"),
+        ("", "x.csv", None, "no text in any column"),
+        ('a,b\n1,"2\n', "x.csv", None, "not a CSV file that can be read"),
+        ("text\nHello, world\n", "x.csv", None, "row 2 has 2 cells"),
+        ("", "x.jsonl", None, "no text in any column"),
+        ("[1, 2]", "x.jsonl", None, "object 1 is neither"),
+        ('{"text": "a"}\n{"other": "b"}', "x.jsonl", None, "object 2 has no text in the field"),
+        ("[" * 100_000, "x.jsonl", None, "line 1 is too large"),
         ("a,b\n1,2\n", "x.csv", "c", "no column 'c'"),
         ('{"text": ', "x.jsonl", None, "line 1 is not JSON"),
         ('{"text": 3}', "x.jsonl", None, "no text"),
@@ -157,6 +167,57 @@ def test_own_json_lines_take_a_field_or_bare_strings():
 def test_a_bad_file_gets_a_clear_error(content, name, column, message):
     with pytest.raises(ValueError, match=message):
         data.read_passages(content, name, column)
+
+
+def test_own_csv_may_use_semicolons_and_quotes():
+    content = 'id;body\r\n1;"one; with ""quotes"" and\na line break"\r\n2;two\r\n'
+    assert data.read_passages(content, "x.csv") == ['one; with "quotes" and a line break', "two"]
+
+
+def test_own_json_lines_are_cut_at_line_ends_only():
+    assert data.read_passages('{"text": "one\u2028two"}\n', "x.jsonl") == ["one two"]
+
+
+def fill(folder):
+    (folder / "below" / ".hidden").mkdir(parents=True)
+    (folder / "b.txt").write_text("one\n\ntwo")
+    (folder / "below" / "c.csv").write_text("id,body\n1,three\n")
+    (folder / "below" / ".hidden" / "d.txt").write_text("never")
+    (folder / "a.md").write_bytes(b"\xff broken")
+    (folder / "picture.png").write_bytes(b"\x89PNG")
+
+
+def test_a_folder_is_read_with_a_line_for_each_bad_file(tmp_path):
+    fill(tmp_path)
+    passages, problems = data.read_folder(str(tmp_path))
+    assert passages == ["one", "two", "three"] and problems == [
+        "a.md is not text in UTF-8. Save it as UTF-8 first."
+    ]
+    assert data.read_folder(str(tmp_path / "b.txt")) == (["one", "two"], [])
+    assert data.read_folder(str(tmp_path), stopped=lambda: True)[0] == []
+
+
+@pytest.mark.parametrize("path", ["", "  ", "/no/such/folder", "~nobody-here/x", "a\0b"])
+def test_a_folder_that_is_not_there_gets_a_clear_error(path):
+    with pytest.raises(ValueError, match="Type the path|no folder|cannot be read|null"):
+        data.read_folder(path)
+
+
+def test_a_folder_without_text_or_permission_gets_a_clear_error(tmp_path):
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    with pytest.raises(ValueError, match="holds no file in .txt"):
+        data.read_folder(str(tmp_path))
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o000)
+    me = os.geteuid()
+    try:
+        if me == 0:  # the superuser may read everything, so be somebody else
+            os.chmod(tmp_path, 0o755)
+            os.seteuid(65534)
+        with pytest.raises(ValueError, match="no permission"):
+            data.read_folder(str(locked))
+    finally:
+        os.seteuid(me)
 
 
 def test_own_documents_are_limited():

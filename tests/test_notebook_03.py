@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reranking import Collection, evaluation, exercises, labs_03, widgets
+from reranking import Collection, evaluation, exercises, first_stages, labs_03, widgets
 
 HTML = "<img src=x onerror=alert(1)>"
 TOPICS = ("t01", "t02", "t03")
@@ -41,6 +41,23 @@ def side_by_side(searcher, reranker, small):
         "two-stage": lambda query: reranker.rerank(query, searcher.retrieve(query, 10), 10),
     }
     return labs_03.SideBySide(systems, small)
+
+
+def test_side_by_side_builds_the_systems_for_own_documents(searcher, reranker, small):
+    systems = first_stages.systems_over(searcher, reranker)
+    lab = labs_03.SideBySide(systems, small, None, searcher, reranker)
+    assert "nDCG@10" in lab.result.value
+    lab.documents.choice.value = "my own text"
+    lab.documents.text.value = "Cats sleep all day.\n\nDogs want to go out."
+    lab.documents.start.click()
+    lab.documents.thread.join(60)
+    lab.query.value = "cats"
+    for name in systems:
+        lab.left.value = name
+        assert "Cats sleep" in lab.result.value.split("<tr>")[2] and lab.status.value == ""
+    lab.documents.choice.value = "the judged collection"
+    lab.query.value = next(iter(small.queries.values()))
+    assert "nDCG@10" in lab.result.value
 
 
 def order_by_grade(game):

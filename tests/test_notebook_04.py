@@ -275,7 +275,7 @@ def test_the_planner_says_when_nothing_holds_and_when_it_projects(lab):
 
 def test_the_planner_can_be_read_without_a_kernel(lab):
     page = lab._repr_mimebundle_()["text/html"]
-    assert "1,000,000 documents" in page and "<table" in page
+    assert "documents: 1,000,000" in page and "<table" in page
 
 
 # Exercises

@@ -127,6 +127,14 @@ def test_the_lab_follows_its_deadline_and_says_what_is_missed(lab):
     assert len(lab.partial.hits) == 6
 
 
+def test_the_lab_searches_own_documents(lab):
+    lab.documents.choice.value = "my own text"
+    lab.documents.text.value = "Cats sleep all day.\n\nDogs want to go out."
+    lab.documents.start.click()
+    lab.documents.thread.join(60)
+    assert "of 2 candidates" in lab.result.value and "no judgements" in lab.result.value
+
+
 def test_the_lab_shows_ndcg_for_judged_queries_and_escapes_the_others(lab):
     assert "nDCG@10: not reranked" in lab.result.value
     lab.query.value = f"bread {HTML}"

@@ -1,7 +1,6 @@
 """The labs, driven as a learner would: set a control, look at what is shown."""
 
 import time
-import types
 
 import pytest
 
@@ -26,44 +25,6 @@ def test_search_lab_follows_the_query(search_lab):
 def test_search_lab_follows_the_slider(search_lab):
     search_lab.top_k.value = 2
     assert search_lab.result.value.count("<tr>") == 3  # with the header
-
-
-def test_search_lab_searches_the_judged_collection(search_lab):
-    search_lab.documents.choice.value = "the judged collection"
-    search_lab.query.value = "why are automatic reruns of failed tests dangerous"
-    assert "Automatic retries" in search_lab.result.value
-
-
-def test_search_lab_searches_pasted_text_and_never_renders_it_as_html(search_lab):
-    search_lab.documents.choice.value = "my own text"
-    assert "no passages" in search_lab.status.value
-    search_lab.documents.text.value = f"Cats sleep all day. {HTML}\n\nDogs want to go out."
-    search_lab.query.value = f"cats {HTML}"
-    assert "Cats sleep" in search_lab.result.value and "<img" not in search_lab.result.value
-    assert "<img" not in search_lab._repr_mimebundle_()["text/html"]
-
-
-def upload(lab, name, content):
-    file = types.SimpleNamespace(name=name, content=memoryview(content))
-    lab.documents.file.unobserve_all()
-    lab.documents.file = types.SimpleNamespace(value=(file,), layout=lab.documents.file.layout)
-    lab.documents.upload()
-
-
-def test_search_lab_reads_an_uploaded_csv_and_offers_its_columns(search_lab):
-    search_lab.documents.choice.value = "my own file"
-    assert "Choose a file" in search_lab.status.value
-    upload(search_lab, "x.csv", b"id,body\n7,Cats sleep all day long.\n8,Dogs go out.\n")
-    assert [value for _, value in search_lab.documents.column.options] == [None, "id", "body"]
-    assert "Cats sleep" in search_lab.result.value
-    search_lab.documents.column.value = "id"
-    assert "Cats sleep" not in search_lab.result.value
-
-
-def test_search_lab_says_what_is_wrong_with_a_file(search_lab):
-    search_lab.documents.choice.value = "my own file"
-    upload(search_lab, "x.jsonl", b'{"text": ')
-    assert "line 1 is not JSON" in search_lab.status.value and search_lab.result.value == ""
 
 
 def test_an_empty_query_is_explained_and_the_lab_goes_on(search_lab):
@@ -111,12 +72,9 @@ def test_probe_lab_loads_examples_and_compares_the_models(retriever, reranker):
     assert lab.query.value == "salt in bread" and lab.result.value.count(">B</td>") == 2
 
 
-def test_blind_spots_show_a_wrong_first_hit_and_the_right_answer(retriever, collection):
-    own = widgets.share_model(retriever).index_documents(
-        collection.passages.values(), collection.passages.keys()
-    )
+def test_blind_spots_show_a_wrong_first_hit_and_the_right_answer(judged, collection):
     queries = evaluation.sample_queries(collection, per_topic=2)
-    lab = labs_01.BlindSpots(collection, evaluation.retrieve_all(own, queries, top_k=10))
+    lab = labs_01.BlindSpots(collection, evaluation.retrieve_all(judged, queries, top_k=10))
     for kind in lab.kind.options:
         lab.kind.value = kind
         lab.number.value = lab.number.max

@@ -2,7 +2,7 @@
 
 import bm25s
 
-from .search import Hit
+from .search import Hit, TwoStageSearch
 
 
 def stem(words):
@@ -47,3 +47,20 @@ def fuse(first, second, weight=1.0, constant=60):
             texts[hit.doc_id] = hit.text
     ids = sorted(total, key=total.get, reverse=True)
     return [Hit(doc_id, total[doc_id], texts[doc_id]) for doc_id in ids]
+
+
+def systems_over(retriever, reranker, candidates=20):
+    """Returns the systems of notebook 3 over a retriever's documents, {name: query -> hits}."""
+    bm25 = BM25Retriever(dict(zip(retriever.doc_ids, retriever.documents, strict=True)))
+
+    def hybrid(query):
+        return fuse(retriever.retrieve(query, 30), bm25.retrieve(query, 30))
+
+    return {
+        "BM25": lambda query: bm25.retrieve(query, 30),
+        "bi-encoder": lambda query: retriever.retrieve(query, 30),
+        "hybrid": hybrid,
+        "two-stage": TwoStageSearch(retriever, reranker, candidates, candidates).search,
+        "two-stage, k = 10": TwoStageSearch(retriever, reranker, 10, 10).search,
+        "two-stage over hybrid, k = 10": lambda q: reranker.rerank(q, hybrid(q)[:10], 10),
+    }

@@ -4,7 +4,8 @@ import html
 
 import ipywidgets as ipw
 
-from .widgets import LABEL, Documents, Lab, hits_table, html_table, query_box, slider, wide
+from .own_documents import Documents
+from .widgets import LABEL, Lab, hits_table, html_table, query_box, slider, wide
 
 
 class SearchLab(Lab):
@@ -18,11 +19,8 @@ class SearchLab(Lab):
         self.follow(self.query, self.top_k)
 
     def render(self):
-        hits = self.documents.search().retrieve(self.query.value, top_k=self.top_k.value)
+        hits = self.documents.retrieve(self.query.value, top_k=self.top_k.value)
         return hits_table(hits)
-
-    def preview(self):
-        return f"<p>query: {html.escape(self.query.value)}</p>"
 
 
 class BlindSpots(Lab):

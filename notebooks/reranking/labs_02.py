@@ -6,8 +6,9 @@ import ipywidgets as ipw
 import numpy as np
 
 from . import plots, probes
+from .own_documents import Documents
 from .search import Hit, check_query, shorten
-from .widgets import LABEL, Documents, Lab, html_table, query_box, slider, text_area, wide
+from .widgets import LABEL, Lab, html_table, query_box, slider, text_area, wide
 
 
 class RerankLab(Lab):
@@ -22,12 +23,19 @@ class RerankLab(Lab):
         self.follow(self.query, self.candidates)
 
     def render(self):
-        before = self.documents.search().retrieve(self.query.value, top_k=self.candidates.value)
+        before = self.documents.retrieve(self.query.value, top_k=self.candidates.value)
         after = self.reranker.rerank(self.query.value, before, top_k=len(before))
-        return movement(before, after)
+        ranks = {hit.doc_id: rank for rank, hit in enumerate(before, start=1)}
+        rows = [
+            [rank, ranks[hit.doc_id], f"{hit.score:.2f}", hit.text]
+            for rank, hit in enumerate(after, start=1)
+        ]
+        self.table = html_table(["rank", "rank before", "score", "passage"], rows)
+        whole = "<details><summary>the same as a table, with whole passages</summary>"
+        return f"{movement(before, after)}{whole}{self.table}</details>"
 
-    def preview(self):
-        return f"<p>query: {html.escape(self.query.value)}</p>"
+    def picture(self):
+        return self.table if self.result.value else ""
 
 
 class OcclusionLab(Lab):
@@ -79,10 +87,6 @@ class ProbeLab(Lab):
             rows.append([model, f"{a:.3f}", f"{b:.3f}", f"{a - b:+.3f}", choice])
         return html_table(["model", "score of A", "score of B", "A − B", "prefers"], rows)
 
-    def preview(self):
-        lines = (self.query.value, f"A: {self.first.value}", f"B: {self.second.value}")
-        return "".join(f"<p>{html.escape(line)}</p>" for line in lines)
-
 
 GAP = 64  # pixels between the two columns
 
@@ -104,6 +108,8 @@ def movement(before: list[Hit], after: list[Hit]):
         old = [h.doc_id for h in before].index(hit.doc_id)
         moved = f"▲ {old - rank}" if old > rank else f"▼ {rank - old}" if old < rank else "="
         right.append(column_cell(rank, hit, height, moved))
+    moves = "; ".join(f"{i + 1} to {new_rank[hit.doc_id] + 1}" for i, hit in enumerate(before))
+    moves = f"ranks before and after: {moves}"
     column = '<div style="flex: 1 1 0; min-width: 0">'
     return (
         f'<div style="display: flex; font-weight: bold; gap: {GAP}px; white-space: nowrap">'
@@ -111,7 +117,7 @@ def movement(before: list[Hit], after: list[Hit]):
         '<div style="flex: 1 1 0; min-width: 0">after: cross-encoder</div></div>'
         f'<div style="display: flex">{column}{"".join(left)}</div>'
         f'<svg width="{GAP}" height="{height * len(before)}" style="flex: none" role="img" '
-        f'aria-label="movement of each passage">{"".join(lines)}</svg>'
+        f'aria-label="{moves}">{"".join(lines)}</svg>'
         f"{column}{''.join(right)}</div></div>"
     )
 
@@ -135,11 +141,13 @@ def coloured_words(drops):
         strength = abs(drop) / top
         rgb = "213, 94, 0" if drop > 0 else "0, 114, 178"
         words.append(
-            f'<span title="{drop:+.2f}" style="background: rgba({rgb}, {0.55 * strength:.2f}); '
+            f'<span title="{-drop:+.2f}" style="background: rgba({rgb}, {0.55 * strength:.2f}); '
             f'padding: 1px 3px; border-radius: 3px">{html.escape(word)}</span>'
         )
+    strongest = sorted(drops, key=lambda pair: -abs(pair[1]))[:5]
+    effects = html.escape(", ".join(f"{word} {-drop:+.2f}" for word, drop in strongest))
     legend = (
-        "<p>orange: the score falls without this word · blue: it rises · "
-        f"strongest effect {top:.2f} (point at a word to see its effect)</p>"
+        "<p>orange: the score falls without this word · blue: it rises<br>"
+        f"change of the score without the word, the strongest first: {effects}</p>"
     )
     return f'<p style="line-height: 1.9">{" ".join(words)}</p>{legend}'

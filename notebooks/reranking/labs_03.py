@@ -5,9 +5,12 @@ import html
 import ipywidgets as ipw
 import numpy as np
 
+from . import first_stages
 from .evaluation import ndcg
+from .gallery import gallery as gallery  # part of what the notebook takes from here
+from .own_documents import JUDGED, Documents
 from .search import check_query, shorten
-from .widgets import CELL, LABEL, Lab, html_table, query_box, slider, wide
+from .widgets import LABEL, Lab, html_table, query_box, slider, wide
 
 PLAYERS = ("you", "bi-encoder", "cross-encoder")
 
@@ -139,12 +142,16 @@ class BeatTheMachine(Lab):
 class SideBySide(Lab):
     """The hits of any two systems for any query; judged queries show grades and nDCG@10 too."""
 
-    def __init__(self, systems, collection, examples=None):
+    def __init__(self, systems, collection, examples=None, retriever=None, reranker=None):
         """`systems` is {name: function from a query to a list of Hit}, at least two of them.
 
         `examples` are ids of judged queries to choose from, all of the collection by default.
+        With a retriever over the collection and a reranker, there is a choice of documents: the
+        systems of the same names are built for them, see `first_stages.systems_over`.
         """
-        self.systems, self.collection = systems, collection
+        self.systems, self.collection, self.reranker = systems, collection, reranker
+        self.documents = Documents(retriever, self.build, JUDGED) if retriever else None
+        self.built = systems  # over the documents that are searched now
         self.judged = {text: query_id for query_id, text in collection.queries.items()}
         names = list(systems)
         if len(names) < 2:
@@ -156,7 +163,7 @@ class SideBySide(Lab):
         self.right = dropdown(names, names[-1], "right")
         self.top_k = slider(5, 1, 10, "results")
         controls = [self.example, self.query, self.left, self.right, self.top_k]
-        super().__init__("Side by side", controls)
+        super().__init__("Side by side", [*controls, *filter(None, [self.documents])])
         self.example.observe(self.load, "value")
         self.follow(self.query, self.left, self.right, self.top_k)
 
@@ -164,11 +171,21 @@ class SideBySide(Lab):
         """Puts the chosen judged query into the box."""
         self.query.value = self.example.value
 
+    def build(self):
+        """Makes the systems anew for the documents that were chosen, then shows their hits."""
+        self.built = self.systems
+        if self.documents.active != JUDGED:
+            self.built = first_stages.systems_over(self.documents.search(), self.reranker)
+        self.run()
+
     def render(self):
         query = check_query(self.query.value).strip()
         names = (self.left.value, self.right.value)
-        judged = self.collection.qrels.get(self.judged.get(query), None)
-        lists = [list(self.systems[name](query)) for name in names]
+        own = self.built is not self.systems
+        judged = None if own else self.collection.qrels.get(self.judged.get(query), None)
+        if absent := [name for name in names if name not in self.built]:
+            raise ValueError(f"{absent[0]} is not made for these documents. Choose another system.")
+        lists = [list(self.built[name](query)) for name in names]
         shown = [hits[: self.top_k.value] for hits in lists]
         header = ["rank"]
         for name, hits in zip(names, lists, strict=True):
@@ -183,9 +200,6 @@ class SideBySide(Lab):
             rows.append([rank + 1, *cells])
         note = "" if judged else "<p>This query has no judgements: judge the hits yourself.</p>"
         return note + (html_table(header, rows) if rows else "<p>Nothing was found.</p>")
-
-    def preview(self):
-        return f"<p>query: {html.escape(self.query.value)}</p>"
 
 
 def dropdown(options, value, text):
@@ -202,36 +216,3 @@ def describe(hits, others, rank, judged):
     there = f"other list: {ids.index(hit.doc_id) + 1}" if hit.doc_id in ids else "only here"
     grade = f"grade {judged.get(hit.doc_id, 0)}, " if judged else ""
     return f"[{grade}{there}] {shorten(hit.text, 260)}"
-
-
-def gallery(collection, before, after, changes):
-    """Returns a table to display: for each query, what came first before and after reranking.
-
-    `before` and `after` are {query id: list of Hit}, `changes` is {query id: change of nDCG@10};
-    its order is kept. Where neither list begins with the best answer, that is shown too.
-    """
-    from IPython.display import HTML
-
-    blocks = []
-    for query_id, change in changes.items():
-        judged = collection.qrels[query_id]
-        best = max(judged, key=judged.get)
-        rows = [
-            ("first before", before[query_id][0].doc_id),
-            ("first after", after[query_id][0].doc_id),
-        ]
-        if best not in [passage_id for _, passage_id in rows]:
-            rows.append(("best answer", best))
-        query, kind = collection.queries[query_id], collection.query_info[query_id]["type"]
-        body = "".join(
-            f'<tr><td style="{CELL}; white-space: nowrap">{label}<br>grade '
-            f'{judged.get(passage_id, 0)}</td><td style="{CELL}">'
-            f"{html.escape(collection.passages[passage_id])}</td></tr>"
-            for label, passage_id in rows
-        )
-        blocks.append(
-            f'<p style="margin: 12px 0 4px"><b>{html.escape(query)}</b> ({html.escape(kind)}, '
-            f"nDCG@10 {change:+.2f})</p>"
-            f'<table style="border-collapse: collapse; line-height: 1.35">{body}</table>'
-        )
-    return HTML("".join(blocks))

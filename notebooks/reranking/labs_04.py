@@ -54,12 +54,13 @@ class PlannerLab(Lab):
             cost = p.cores * self.price.value * 24
             answer = p.problem or "holds"
             size = f"{p.nbytes / 1e9:.2f} GB" if p.nbytes >= 1e7 else f"{p.nbytes / 1e6:.2f} MB"
+            cores = f"{p.cores} {'core' if p.cores == 1 else 'cores'}"
             rows.append(
-                [p.index, answer, format_seconds(p.latency), p.candidates, size, p.cores]
-                + [f"{p.recall:.2f}", f"{cost:,.2f}"]
+                [f"{p.index}: {answer}", f"{format_seconds(p.latency)}, {p.candidates} candidates"]
+                + [f"{size}, {cores}", f"{p.recall:.2f}", f"{cost:,.2f}"]
             )
-        header = ["index", "", "per query", "candidates", "memory for vectors", "cores"]
-        table = html_table([*header, "recall@100", "price a day"], rows)
+        header = ["index", "per query", "memory for vectors, cores", "recall @100", "price a day"]
+        table = html_table(header, rows)
         best = plans[0]
         if best.problem:
             advice = "No index holds. Raise the budget, or rerank on faster hardware."
@@ -72,12 +73,6 @@ class PlannerLab(Lab):
         if self.documents.value > largest:
             advice += f" Beyond {largest:,} documents this is a projection, not a measurement."
         return f"<p><b>{html.escape(advice)}</b></p>{table}"
-
-    def preview(self):
-        return (
-            f"<p>{self.documents.value:,} documents, {self.per_second.value:g} queries a second, "
-            f"budget {self.budget.value} ms</p>"
-        )
 
 
 def number(value, text, least):

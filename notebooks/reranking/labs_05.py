@@ -1,6 +1,5 @@
 """The lab of notebook 5: a search that must answer in time."""
 
-import html
 import time
 
 import ipywidgets as ipw
@@ -8,6 +7,7 @@ import numpy as np
 
 from . import deadlines
 from .evaluation import ndcg
+from .own_documents import JUDGED, Documents
 from .search import check_query, shorten
 from .widgets import LABEL, Lab, html_table, query_box, slider, wide
 
@@ -19,7 +19,8 @@ class DeadlineLab(Lab):
 
     def __init__(self, retriever, reranker, collection, query=None):
         """`retriever` holds the passages of `collection`, whose queries are judged."""
-        self.retriever, self.reranker, self.collection = retriever, reranker, collection
+        self.reranker, self.collection = reranker, collection
+        self.documents = Documents(retriever, self.run, JUDGED)
         self.judged = {text: query_id for query_id, text in collection.queries.items()}
         self.query = query_box(query or next(iter(self.judged)))
         self.budget = slider(60, 0, 1000, "deadline, ms")
@@ -33,12 +34,12 @@ class DeadlineLab(Lab):
         )
         self.partial = self.full = None  # the last two runs: a Partial, and all candidates read
         controls = [self.query, self.budget, self.candidates, self.chunk, self.patience]
-        super().__init__("Search in time", controls)
+        super().__init__("Search in time", [*controls, self.documents])
         self.follow(*controls)
 
     def render(self):
         query = check_query(self.query.value).strip()
-        hits = self.retriever.retrieve(query, self.candidates.value)
+        hits = self.documents.retrieve(query, self.candidates.value)
         start = time.perf_counter()
         scores = self.reranker.score(query, [hit.text for hit in hits])
         whole = time.perf_counter() - start
@@ -81,7 +82,7 @@ class DeadlineLab(Lab):
 
     def quality(self, query, hits):
         """Returns a line with nDCG@10 of three orders, if the query is judged."""
-        if query not in self.judged:
+        if query not in self.judged or self.documents.active != JUDGED:
             return "<p>This query has no judgements: judge the hits yourself.</p>"
         judged = self.collection.qrels[self.judged[query]]
         lists = {"not reranked": hits, "in time": self.partial.hits, "all read": self.full}
@@ -90,6 +91,3 @@ class DeadlineLab(Lab):
             for name, some in lists.items()
         ]
         return f"<p>nDCG@10: {', '.join(values)}.</p>"
-
-    def preview(self):
-        return f"<p>query: {html.escape(self.query.value)}, deadline {self.budget.value} ms</p>"

@@ -194,13 +194,10 @@ class AdaptLab(Lab):
             self.bar.description = "stopped" if self.stopping else "done"
             self.run()
         except Exception as error:  # in a thread nobody else would hear of it
-            self.status.value = f"<b>Not possible:</b> {html.escape(str(error))}"
+            self.say(f"<b>Not possible:</b> {html.escape(str(error))}")
             self.bar.description = "failed"
         finally:
             self.freeze(False)
-
-    def preview(self):
-        return f"<p>documents: {html.escape(self.topic.value)}, {self.steps.value} steps</p>"
 
 
 def part(pool, chosen):

@@ -1,19 +1,20 @@
 """What all labs share: controls that a learner plays with, a thin layer over `search`.
 
 Every lab is an ipywidgets box. Text typed by the learner is always escaped, never shown as HTML.
-A saved notebook shows a lab's `preview()`, so that a reader without a kernel sees it too.
+A saved notebook shows a lab's state and result, so that readers without a kernel see them too.
 """
 
 import html
 import json
+import threading
 
 import ipywidgets as ipw
 
-from . import data
+from . import data, previews
 from .search import BiEncoderRetriever, shorten
 
 LABEL = {"description_width": "120px"}
-CELL = "padding: 4px 8px; vertical-align: top; text-align: left; border-bottom: 1px solid #8884"
+CELL = "padding: 4px 6px; vertical-align: top; text-align: left; border-bottom: 1px solid #8884"
 
 
 def wide():
@@ -40,6 +41,7 @@ class Lab(ipw.VBox):
 
     def __init__(self, title, controls):
         self.title = title
+        self.running = threading.RLock()  # a thread that loads documents may run the lab too
         self.status = ipw.HTML(layout=wide())
         self.result = ipw.HTML(layout=wide())
         heading = ipw.HTML(f"<b>{html.escape(title)}</b>")
@@ -47,13 +49,18 @@ class Lab(ipw.VBox):
 
     def run(self, *_):
         """Shows the result for the controls as they stand, or says in the status what is wrong."""
-        self.status.value = "<i>working …</i>"
-        try:
-            self.result.value = self.render()
-            self.status.value = ""
-        except (ValueError, RuntimeError, OSError) as error:
-            self.result.value = ""
-            self.status.value = f"<b>Not possible:</b> {html.escape(str(error))}"
+        with self.running:
+            self.status.value = "<i>working …</i>"
+            try:
+                self.result.value = f'<div style="line-height: 1.4">{self.render()}</div>'
+                self.status.value = ""
+            except (ValueError, RuntimeError, OSError) as error:
+                self.result.value = ""
+                self.say(f"<b>Not possible:</b> {html.escape(str(error))}")
+
+    def say(self, text):
+        """Shows a line of HTML in the status; a screen reader reads it aloud."""
+        self.status.value = f'<span role="status">{text}</span>'
 
     def follow(self, *controls):
         """Runs the lab now and whenever one of the controls changes."""
@@ -62,91 +69,21 @@ class Lab(ipw.VBox):
         self.run()
 
     def _repr_mimebundle_(self, **options):
-        bundle = super()._repr_mimebundle_(**options)
-        bundle["text/plain"] = f"Lab: {self.title}"
-        bundle["text/html"] = (
+        page = (
             f"<p><b>{html.escape(self.title)}</b> (run the notebook to use it)</p>"
             + self.preview()
-            + self.result.value
+            + self.picture()
         )
-        return bundle
+        bundle = super()._repr_mimebundle_(**options)
+        return bundle | {"text/plain": previews.as_text(page), "text/html": page}
 
     def preview(self):
         """Returns the state of the controls as HTML, for readers without a kernel."""
-        return ""
+        return previews.state(self.children)
 
-
-class Documents(ipw.VBox):
-    """The choice of documents: the sample, the judged collection, or the learner's own."""
-
-    CHOICES = ("the ten documents", "the judged collection", "my own text", "my own file")
-
-    def __init__(self, retriever, changed):
-        self.retriever, self.changed = retriever, changed
-        self.indexed = {}  # choice -> retriever over these documents
-        self.choice = ipw.Dropdown(
-            options=self.CHOICES, description="documents", style=LABEL, layout=wide()
-        )
-        self.text = ipw.Textarea(
-            placeholder="Paste passages here, with an empty line between two of them.",
-            description="my text",
-            rows=5,
-            style=LABEL,
-            layout=wide(),
-            continuous_update=False,
-        )
-        self.file = ipw.FileUpload(accept=".txt,.md,.csv,.jsonl", description="choose a file")
-        self.column = ipw.Dropdown(options=[], description="column", style=LABEL, layout=wide())
-        super().__init__([self.choice, self.text, self.file, self.column])
-        self.choice.observe(self.update, "value")
-        self.text.observe(self.update, "value")
-        self.file.observe(self.upload, "value")
-        self.column.observe(self.update, "value")
-        self.hide()
-
-    def hide(self):
-        """Shows only the controls that belong to the choice."""
-        own_file = self.choice.value == "my own file"
-        self.text.layout.display = "" if self.choice.value == "my own text" else "none"
-        self.file.layout.display = "" if own_file else "none"
-        self.column.layout.display = "" if own_file and self.column.options else "none"
-
-    def upload(self, *_):
-        """Offers the columns of an uploaded CSV file, then reads the file."""
-        columns = []
-        if self.file.value and self.file.value[0].name.lower().endswith(".csv"):
-            columns = data.csv_columns(
-                bytes(self.file.value[0].content).decode("utf-8-sig", "replace")
-            )
-        self.column.options = [("the longest", None), *((c, c) for c in columns)] if columns else []
-        self.update()
-
-    def update(self, *_):
-        self.hide()
-        for own in self.CHOICES[2:]:
-            self.indexed.pop(own, None)
-        self.changed()
-
-    def search(self):
-        """Returns a BiEncoderRetriever over the chosen documents; raises ValueError if none."""
-        choice = self.choice.value
-        if choice not in self.indexed:
-            if choice == self.CHOICES[0]:
-                passages = dict(enumerate(data.load_documents()[0]))
-            elif choice == self.CHOICES[1]:
-                passages = data.load_collection().passages
-            elif choice == self.CHOICES[2]:
-                passages = dict(enumerate(data.read_passages(self.text.value, "Your text")))
-            elif self.file.value:
-                file = self.file.value[0]
-                read = data.read_passages(file.content, file.name, self.column.value)
-                passages = dict(enumerate(read))
-            else:
-                raise ValueError("Choose a file: plain text, CSV or JSON Lines.")
-            self.indexed[choice] = share_model(self.retriever).index_documents(
-                passages.values(), passages.keys()
-            )
-        return self.indexed[choice]
+    def picture(self):
+        """Returns the result as HTML that needs no styles, for readers without a kernel."""
+        return self.result.value
 
 
 def share_model(retriever):
@@ -196,11 +133,16 @@ class Quiz(Lab):
             choice = ipw.RadioButtons(
                 options=[option for option, _, _ in options],
                 index=None,
+                description=f"answer {number}",
+                style=LABEL,
                 layout=ipw.Layout(width="auto", max_width="860px"),
             )
             answer = ipw.HTML(layout=wide())
             choice.observe(lambda _, i=number - 1: self.explain(i), "index")
-            label = ipw.HTML(f"{number}. {html.escape(question)}", layout=wide())
+            label = ipw.HTML(
+                f'<div style="line-height: 1.4">{number}. {html.escape(question)}</div>',
+                layout=wide(),
+            )
             boxes += [label, choice, answer]
             self.choices.append(choice)
             self.answers.append(answer)
@@ -216,7 +158,7 @@ class Quiz(Lab):
             for (_, options), choice in zip(self.questions, self.choices, strict=True)
             if choice.index is not None
         ]
-        self.status.value = f"{sum(done)} of {len(self.questions)} right"
+        self.say(f"{sum(done)} of {len(self.questions)} right")
 
     def preview(self):
         return "".join(
@@ -242,7 +184,8 @@ def html_table(header, rows):
         for row in rows
     )
     return (
-        '<table style="border-collapse: collapse; line-height: 1.35; width: 100%">'
+        '<table style="border-collapse: collapse; table-layout: auto; line-height: 1.35; '
+        'width: 100%">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
 
