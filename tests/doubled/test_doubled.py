@@ -1,7 +1,7 @@
 """Every cell of every notebook runs twice in a row, and says the same both times.
 
 A cell that adds to a list, re-uses a name or leaves a model changed would say something else the
-second time. So would a later cell that it misled. Run by `make thorough`: it takes minutes.
+second time. So would a later cell that it misled. Run by `make doubled`: it takes minutes.
 """
 
 import configparser
