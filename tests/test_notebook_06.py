@@ -64,6 +64,7 @@ def test_held_out_queries_are_never_learned_from(lab):
 def test_own_documents_can_be_pasted(lab):
     lab.topic.value = labs_06.OWN
     assert lab.status.value == "" and "2 passages" in lab.result.value
+    assert "learns from 1 query and is tested on 1 other." in lab.result.value
     lab.start.click()
     finish(lab)
     assert lab.bar.description == "done"
