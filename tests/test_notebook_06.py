@@ -64,6 +64,7 @@ def test_held_out_queries_are_never_learned_from(lab):
 def test_own_documents_can_be_pasted(lab):
     lab.topic.value = labs_06.OWN
     assert lab.status.value == "" and "2 passages" in lab.result.value
+    assert "learns from 1 query and is tested on 1 other." in lab.result.value
     lab.start.click()
     finish(lab)
     assert lab.bar.description == "done"
@@ -171,12 +172,14 @@ def one_scale(weights):
         ("6.2", careless, "log(0)"),
         ("6.2", lambda s, t: ((s - t) ** 2).sum(), "squared differences"),
         ("6.3", hard, "right"),
+        ("6.3", lambda c, a, k, m: np.array(hard(c, a, k, m)), "right"),
         ("6.3", nearest, "it may be an answer"),
         ("6.3", lambda c, a, k, m: np.argsort(-np.where(c > 0.8, 0, c))[1:3], "the answer itself"),
         ("6.3", lambda c, a, k, m: hard(-c, a, k, 9)[:k], "easiest"),
         ("6.3", lambda c, a, k, m: hard(c, a, k, 0), "margin"),
         ("6.3", lambda c, a, k, m: hard(c, a, k, m)[::-1], "must come first"),
         ("6.4", to_int8, "right"),
+        ("6.4", lambda w: (to_int8(w)[0], to_int8(w)[1][:, None]), "right"),
         ("6.4", one_scale, "its own"),
         ("6.4", lambda w: to_int8(w, rounding=np.trunc), "np.round"),
         ("6.4", lambda w: (w / 0.01, np.ones(2)), "np.int8"),

@@ -135,9 +135,11 @@ class AdaptLab(Lab):
             [shorten(query, 90), before[1], now[1]]
             for query, before, now in zip(held.queries, self.before, after, strict=True)
         ]
+        those = "that one" if len(held.queries) == 1 else "those"
         line = (
-            f"{len(held.passages)} passages. It learns from {len(learned.queries)} queries and is "
-            f"tested on {len(held.queries)} others. nDCG@10 on those: "
+            f"{len(held.passages)} passages. It learns from "
+            f"{counted(len(learned.queries), 'query', 'queries')} and is tested on "
+            f"{counted(len(held.queries), 'other', 'others')}. nDCG@10 on {those}: "
             f"{np.mean([q for q, _ in self.before]):.3f} before"
         )
         if self.after:
@@ -198,6 +200,11 @@ class AdaptLab(Lab):
             self.bar.description = "failed"
         finally:
             self.freeze(False)
+
+
+def counted(count, one, many):
+    """Returns a number with its noun, such as "1 query" or "2 queries"."""
+    return f"{count} {one if count == 1 else many}"
 
 
 def part(pool, chosen):
