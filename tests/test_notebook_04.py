@@ -1,5 +1,7 @@
 """The promises of notebook 4: its vectors, indexes, measurements, lab and exercises."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -315,6 +317,8 @@ def largest(documents, budget, encode, search, pair):
         ("4.3", lambda a, s, b, t: (t - s) / (b - a), "plain axes"),
         ("4.3", lambda a, s, b, t: 1 / slope(a, s, b, t), "Turn it round"),
         ("4.4", largest, "right"),
+        ("4.4", lambda d, b, e, s, p: max(0, min(d, (b - e - s) // p)), "right"),
+        ("4.4", lambda d, b, e, s, p: max(0, min(d, math.floor((b - e - s) / p))), "right"),
         ("4.4", lambda d, b, e, s, p: (b - e - s) / p, "whole number"),
         ("4.4", lambda d, b, e, s, p: int(b / p), "take off"),
         ("4.4", lambda d, b, e, s, p: int((b - e - s) / p), "should be 0"),
