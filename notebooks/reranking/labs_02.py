@@ -126,7 +126,8 @@ def column_cell(rank, hit, height, moved):
     """Returns one passage of a column of `movement`, cut to three lines."""
     head = f"{rank + 1} · {hit.score:.2f} {moved}"
     return (
-        f'<div title="{html.escape(hit.text)}" style="height: {height}px; padding: 0 6px">'
+        f'<div title="{html.escape(hit.text)}" style="height: {height}px; padding: 0 6px; '
+        'display: flex; align-items: center">'
         '<div style="display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; '
         f'overflow: hidden; line-height: 1.3"><b>{head}</b> '
         f"{html.escape(shorten(hit.text, 130))}</div></div>"

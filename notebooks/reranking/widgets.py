@@ -16,6 +16,17 @@ from .search import BiEncoderRetriever, shorten
 LABEL = {"description_width": "120px"}
 CELL = "padding: 4px 6px; vertical-align: top; text-align: left; border-bottom: 1px solid #8884"
 
+# JupyterLab takes single keys for its own, so the arrows would leave a list, and "d d" would delete
+# the cell. A control that has the focus is marked so that it gets these keys itself. A picture that
+# cannot be loaded is the way to run this where the lab is shown.
+KEYS = """<img alt="" hidden src="data:," onerror="const mark = () => {
+  const lab = this.closest('.widget-vbox')
+  if (!lab) return requestAnimationFrame(mark)
+  lab.addEventListener('focusin', ({target}) => {
+    if (!target.matches('input[type=text], textarea')) target.dataset.lmSuppressShortcuts = ''
+  })
+}; mark()">"""
+
 
 def wide():
     """Returns a new layout: as wide as the page allows. Widgets must not share one."""
@@ -44,7 +55,7 @@ class Lab(ipw.VBox):
         self.running = threading.RLock()  # a thread that loads documents may run the lab too
         self.status = ipw.HTML(layout=wide())
         self.result = ipw.HTML(layout=wide())
-        heading = ipw.HTML(f"<b>{html.escape(title)}</b>")
+        heading = ipw.HTML(f"<b>{html.escape(title)}</b>{KEYS}")
         super().__init__([heading, *controls, self.status, self.result])
 
     def run(self, *_):
@@ -177,8 +188,11 @@ def text_area(value, text):
 
 
 def html_table(header, rows):
-    """Returns an HTML table; header and cells are escaped."""
-    head = "".join(f'<th style="{CELL}">{html.escape(str(cell))}</th>' for cell in header)
+    """Returns an HTML table; header and cells are escaped. A column of passages is the wide one."""
+    head = ""
+    for cell in header:
+        narrow = "; width: 56px" if "passage" in header and cell != "passage" else ""
+        head += f'<th style="{CELL}{narrow}">{html.escape(str(cell))}</th>'
     body = "".join(
         "<tr>" + "".join(f'<td style="{CELL}">{html.escape(str(c))}</td>' for c in row) + "</tr>"
         for row in rows
