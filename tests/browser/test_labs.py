@@ -95,26 +95,6 @@ def test_labs_of_notebook_1(page):
     look(page, box, "1-blind-spots")
 
 
-def test_own_documents_by_keyboard_alone(page):
-    box = lab_box(page, "Search lab")
-    box.get_by_label("query", exact=True).focus()
-    keys = page.keyboard
-    for _ in range(5):  # past the slider and its number
-        keys.press("Tab")
-        if page.evaluate("document.activeElement.tagName") == "SELECT":
-            break
-    for key in ("Home", "ArrowDown"):  # to the judged collection
-        keys.press(key)
-    box.get_by_text("700 passages").wait_for()
-    keys.press("ArrowDown")
-    box.locator("textarea").wait_for()
-    keys.press("Tab")
-    keys.type("Cats sleep all day.\n\nDogs want to go out.")
-    keys.press("Tab")
-    keys.press("Enter")  # Load
-    box.get_by_text("my own text: 2 passages").wait_for()
-
-
 def test_stop_ends_a_load_in_the_browser(page):
     box = lab_box(page, "Search lab")
     for choice in ("the ten documents", "my own text"):
@@ -130,6 +110,27 @@ def test_stop_ends_a_load_in_the_browser(page):
     box.get_by_role("button", name="Stop").click()
     box.get_by_text("Stopped after").wait_for(timeout=5000)
     box.get_by_text("Still searching the ten documents").wait_for()
+
+
+def test_own_documents_by_keyboard_alone(page):
+    box = lab_box(page, "Search lab")
+    box.get_by_label("query", exact=True).focus()
+    keys = page.keyboard
+    for _ in range(5):  # past the slider and its number
+        keys.press("Tab")
+        if page.evaluate("document.activeElement.tagName") == "SELECT":
+            break
+    for key in ("Home", "ArrowDown"):  # to the judged collection
+        keys.press(key)
+    box.get_by_text("700 passages").wait_for()
+    keys.press("ArrowDown")
+    box.locator("textarea").wait_for()
+    keys.press("Tab")
+    keys.press("ControlOrMeta+A")
+    keys.type("Cats sleep all day.\n\nDogs want to go out.")
+    keys.press("Tab")
+    keys.press("Enter")  # Load
+    box.get_by_text("my own text: 2 passages").wait_for()
 
 
 def test_labs_of_notebook_2(page):
