@@ -146,7 +146,9 @@ def coloured_words(drops):
             f'padding: 1px 3px; border-radius: 3px">{html.escape(word)}</span>'
         )
     strongest = sorted(drops, key=lambda pair: -abs(pair[1]))[:5]
-    effects = html.escape(", ".join(f"{word} {-drop:+.2f}" for word, drop in strongest))
+    effects = html.escape(
+        ", ".join(f"{word.rstrip('.,;:!?') or word} {-drop:+.2f}" for word, drop in strongest)
+    )
     legend = (
         "<p>orange: the score falls without this word · blue: it rises<br>"
         f"change of the score without the word, the strongest first: {effects}</p>"

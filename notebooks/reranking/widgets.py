@@ -28,6 +28,11 @@ KEYS = """<img alt="" hidden src="data:," onerror="const mark = () => {
 }; mark()">"""
 
 
+def close_lines(text, more=""):
+    """Returns HTML with lines as close as those of the page; `more` are attributes."""
+    return f'<div style="line-height: 1.4"{more}>{text}</div>'
+
+
 def wide():
     """Returns a new layout: as wide as the page allows. Widgets must not share one."""
     return ipw.Layout(width="98%", max_width="860px")
@@ -63,7 +68,7 @@ class Lab(ipw.VBox):
         with self.running:
             self.status.value = "<i>working …</i>"
             try:
-                self.result.value = f'<div style="line-height: 1.4">{self.render()}</div>'
+                self.result.value = close_lines(self.render())
                 self.status.value = ""
             except (ValueError, RuntimeError, OSError) as error:
                 self.result.value = ""
@@ -71,7 +76,7 @@ class Lab(ipw.VBox):
 
     def say(self, text):
         """Shows a line of HTML in the status; a screen reader reads it aloud."""
-        self.status.value = f'<span role="status">{text}</span>'
+        self.status.value = close_lines(text, ' role="status"')
 
     def follow(self, *controls):
         """Runs the lab now and whenever one of the controls changes."""
@@ -150,10 +155,7 @@ class Quiz(Lab):
             )
             answer = ipw.HTML(layout=wide())
             choice.observe(lambda _, i=number - 1: self.explain(i), "index")
-            label = ipw.HTML(
-                f'<div style="line-height: 1.4">{number}. {html.escape(question)}</div>',
-                layout=wide(),
-            )
+            label = ipw.HTML(close_lines(f"{number}. {html.escape(question)}"), layout=wide())
             boxes += [label, choice, answer]
             self.choices.append(choice)
             self.answers.append(answer)
@@ -163,7 +165,7 @@ class Quiz(Lab):
         """Shows whether the chosen option is right, and why."""
         _, right, why = self.questions[number][1][self.choices[number].index]
         verdict = "Right." if right else "Not quite."
-        self.answers[number].value = f"<b>{verdict}</b> {html.escape(why)}"
+        self.answers[number].value = close_lines(f"<b>{verdict}</b> {html.escape(why)}")
         done = [
             options[choice.index][1]
             for (_, options), choice in zip(self.questions, self.choices, strict=True)
@@ -183,7 +185,7 @@ class Quiz(Lab):
 def text_area(value, text):
     """Returns a box for a passage, which reports when it is left."""
     return ipw.Textarea(
-        value=value, description=text, rows=3, continuous_update=False, style=LABEL, layout=wide()
+        value=value, description=text, rows=4, continuous_update=False, style=LABEL, layout=wide()
     )
 
 
