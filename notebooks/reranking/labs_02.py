@@ -126,7 +126,8 @@ def column_cell(rank, hit, height, moved):
     """Returns one passage of a column of `movement`, cut to three lines."""
     head = f"{rank + 1} · {hit.score:.2f} {moved}"
     return (
-        f'<div title="{html.escape(hit.text)}" style="height: {height}px; padding: 0 6px">'
+        f'<div title="{html.escape(hit.text)}" style="height: {height}px; padding: 0 6px; '
+        'display: flex; align-items: center">'
         '<div style="display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; '
         f'overflow: hidden; line-height: 1.3"><b>{head}</b> '
         f"{html.escape(shorten(hit.text, 130))}</div></div>"
@@ -145,7 +146,9 @@ def coloured_words(drops):
             f'padding: 1px 3px; border-radius: 3px">{html.escape(word)}</span>'
         )
     strongest = sorted(drops, key=lambda pair: -abs(pair[1]))[:5]
-    effects = html.escape(", ".join(f"{word} {-drop:+.2f}" for word, drop in strongest))
+    effects = html.escape(
+        ", ".join(f"{word.rstrip('.,;:!?') or word} {-drop:+.2f}" for word, drop in strongest)
+    )
     legend = (
         "<p>orange: the score falls without this word · blue: it rises<br>"
         f"change of the score without the word, the strongest first: {effects}</p>"

@@ -10,7 +10,7 @@ from .evaluation import ndcg
 from .gallery import gallery as gallery  # part of what the notebook takes from here
 from .own_documents import JUDGED, Documents
 from .search import check_query, shorten
-from .widgets import LABEL, Lab, html_table, query_box, slider, wide
+from .widgets import LABEL, Lab, close_lines, html_table, query_box, slider, wide
 
 PLAYERS = ("you", "bi-encoder", "cross-encoder")
 
@@ -51,7 +51,7 @@ class BeatTheMachine(Lab):
         )
         up.on_click(lambda _: self.swap(position, position - 1))
         down.on_click(lambda _: self.swap(position, position + 1))
-        text = ipw.HTML(layout=ipw.Layout(width="100%", max_width="760px"))
+        text = ipw.HTML(layout=ipw.Layout(width="100%", max_width="750px"))
         self.up.append(up)
         self.down.append(down)
         self.texts.append(text)
@@ -80,7 +80,7 @@ class BeatTheMachine(Lab):
     def paint(self):
         """Shows the passages in their present order, with grades once the round is over."""
         query = html.escape(self.collection.queries[self.query_id])
-        self.question.value = (
+        self.question.value = close_lines(
             f"Round {self.number + 1}. Query: <b>{query}</b><br>"
             "Order the passages, best on top, then press <i>Show the result</i>."
         )
@@ -136,7 +136,7 @@ class BeatTheMachine(Lab):
 
     def preview(self):
         items = "".join(text.value for text in self.texts)
-        return f"<p>{self.question.value}</p>{items}"
+        return f"{self.question.value}{items}"
 
 
 class SideBySide(Lab):

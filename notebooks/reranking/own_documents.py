@@ -12,7 +12,7 @@ import ipywidgets as ipw
 import numpy as np
 
 from . import data, models
-from .widgets import LABEL, share_model, wide
+from .widgets import LABEL, close_lines, share_model, wide
 
 TEN, JUDGED, TEXT, FILE, FOLDER = CHOICES = (
     "the ten documents",
@@ -61,7 +61,7 @@ class Documents(ipw.VBox):
             accept=",".join(data.ENDINGS),
             description="choose a file",
             tooltip="a file of plain text, CSV or JSON Lines; it stays on this machine",
-            layout=ipw.Layout(width="auto", max_width="300px", margin="2px 2px 2px 128px"),
+            layout=ipw.Layout(width="auto", max_width="300px", margin="2px 2% 2px 128px"),
         )
         self.column = ipw.Dropdown(description="column", style=LABEL, layout=wide())
         self.folder = ipw.Text(
@@ -141,8 +141,8 @@ class Documents(ipw.VBox):
         still = "Still searching" if self.choice.value != self.active else "Searching"
         where = f"{still} {self.active}: {count:,} passages."
         bold = f"<b>{html.escape(wrong)}</b> " if wrong else ""
-        self.message.value = (
-            f'<span role="status">{bold}{html.escape(text)} {html.escape(where)}</span>'
+        self.message.value = close_lines(
+            f"{bold}{html.escape(text)} {html.escape(where)}", ' role="status"'
         )
 
     def look(self, *_):

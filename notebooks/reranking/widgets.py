@@ -16,6 +16,22 @@ from .search import BiEncoderRetriever, shorten
 LABEL = {"description_width": "120px"}
 CELL = "padding: 4px 6px; vertical-align: top; text-align: left; border-bottom: 1px solid #8884"
 
+# JupyterLab takes single keys for its own, so the arrows would leave a list, and "d d" would delete
+# the cell. A control that has the focus is marked so that it gets these keys itself. A picture that
+# cannot be loaded is the way to run this where the lab is shown.
+KEYS = """<img alt="" hidden src="data:," onerror="const mark = () => {
+  const lab = this.closest('.widget-vbox')
+  if (!lab) return requestAnimationFrame(mark)
+  lab.addEventListener('focusin', ({target}) => {
+    if (!target.matches('input[type=text], textarea')) target.dataset.lmSuppressShortcuts = ''
+  })
+}; mark()">"""
+
+
+def close_lines(text, more=""):
+    """Returns HTML with lines as close as those of the page; `more` are attributes."""
+    return f'<div style="line-height: 1.4"{more}>{text}</div>'
+
 
 def wide():
     """Returns a new layout: as wide as the page allows. Widgets must not share one."""
@@ -44,7 +60,7 @@ class Lab(ipw.VBox):
         self.running = threading.RLock()  # a thread that loads documents may run the lab too
         self.status = ipw.HTML(layout=wide())
         self.result = ipw.HTML(layout=wide())
-        heading = ipw.HTML(f"<b>{html.escape(title)}</b>")
+        heading = ipw.HTML(f"<b>{html.escape(title)}</b>{KEYS}")
         super().__init__([heading, *controls, self.status, self.result])
 
     def run(self, *_):
@@ -52,7 +68,7 @@ class Lab(ipw.VBox):
         with self.running:
             self.status.value = "<i>working …</i>"
             try:
-                self.result.value = f'<div style="line-height: 1.4">{self.render()}</div>'
+                self.result.value = close_lines(self.render())
                 self.status.value = ""
             except (ValueError, RuntimeError, OSError) as error:
                 self.result.value = ""
@@ -60,7 +76,7 @@ class Lab(ipw.VBox):
 
     def say(self, text):
         """Shows a line of HTML in the status; a screen reader reads it aloud."""
-        self.status.value = f'<span role="status">{text}</span>'
+        self.status.value = close_lines(text, ' role="status"')
 
     def follow(self, *controls):
         """Runs the lab now and whenever one of the controls changes."""
@@ -139,10 +155,7 @@ class Quiz(Lab):
             )
             answer = ipw.HTML(layout=wide())
             choice.observe(lambda _, i=number - 1: self.explain(i), "index")
-            label = ipw.HTML(
-                f'<div style="line-height: 1.4">{number}. {html.escape(question)}</div>',
-                layout=wide(),
-            )
+            label = ipw.HTML(close_lines(f"{number}. {html.escape(question)}"), layout=wide())
             boxes += [label, choice, answer]
             self.choices.append(choice)
             self.answers.append(answer)
@@ -152,7 +165,7 @@ class Quiz(Lab):
         """Shows whether the chosen option is right, and why."""
         _, right, why = self.questions[number][1][self.choices[number].index]
         verdict = "Right." if right else "Not quite."
-        self.answers[number].value = f"<b>{verdict}</b> {html.escape(why)}"
+        self.answers[number].value = close_lines(f"<b>{verdict}</b> {html.escape(why)}")
         done = [
             options[choice.index][1]
             for (_, options), choice in zip(self.questions, self.choices, strict=True)
@@ -172,13 +185,16 @@ class Quiz(Lab):
 def text_area(value, text):
     """Returns a box for a passage, which reports when it is left."""
     return ipw.Textarea(
-        value=value, description=text, rows=3, continuous_update=False, style=LABEL, layout=wide()
+        value=value, description=text, rows=4, continuous_update=False, style=LABEL, layout=wide()
     )
 
 
 def html_table(header, rows):
-    """Returns an HTML table; header and cells are escaped."""
-    head = "".join(f'<th style="{CELL}">{html.escape(str(cell))}</th>' for cell in header)
+    """Returns an HTML table; header and cells are escaped. A column of passages is the wide one."""
+    head = ""
+    for cell in header:
+        narrow = "; width: 56px" if "passage" in header and cell != "passage" else ""
+        head += f'<th style="{CELL}{narrow}">{html.escape(str(cell))}</th>'
     body = "".join(
         "<tr>" + "".join(f'<td style="{CELL}">{html.escape(str(c))}</td>' for c in row) + "</tr>"
         for row in rows
