@@ -79,7 +79,7 @@ class AdaptLab(Lab):
         self.text = ipw.Textarea(
             value=EXAMPLE,
             description="JSON Lines",
-            rows=6,
+            rows=8,
             style=LABEL,
             layout=wide(),
             continuous_update=False,
@@ -135,9 +135,11 @@ class AdaptLab(Lab):
             [shorten(query, 90), before[1], now[1]]
             for query, before, now in zip(held.queries, self.before, after, strict=True)
         ]
+        many, rest = len(learned.queries), len(held.queries)
         line = (
-            f"{len(held.passages)} passages. It learns from {len(learned.queries)} queries and is "
-            f"tested on {len(held.queries)} others. nDCG@10 on those: "
+            f"{len(held.passages)} passages. It learns from {many} "
+            f"{'query' if many == 1 else 'queries'} and is tested on {rest} "
+            f"{'other' if rest == 1 else 'others'}. nDCG@10 on those: "
             f"{np.mean([q for q, _ in self.before]):.3f} before"
         )
         if self.after:
