@@ -163,6 +163,7 @@ class Quiz(Lab):
             answer = ipw.HTML(layout=wide())
             choice.observe(lambda _, i=number - 1: self.explain(i), "index")
             label = ipw.HTML(close_lines(f"{number}. {html.escape(question)}"), layout=wide())
+            label.layout.margin = "12px 2px 0"
             boxes += [label, choice, answer]
             self.choices.append(choice)
             self.answers.append(answer)
