@@ -54,10 +54,12 @@ class BlindSpots(Lab):
         right = max(judged, key=judged.get)
         ranks = [hit.doc_id for hit in hits]
         rank = (
-            f"rank {ranks.index(right) + 1}" if right in ranks else f"not in the first {len(hits)}"
+            f"rank\u00a0{ranks.index(right) + 1}"
+            if right in ranks
+            else f"not in the first {len(hits)}"
         )
         rows = [
-            ["first, but wrong", "rank 1", hits[0].text],
+            ["first, but wrong", "rank\u00a01", hits[0].text],
             ["the best answer", rank, self.collection.passages[right]],
         ]
         query = html.escape(self.collection.queries[query_id])

@@ -73,10 +73,11 @@ class DeadlineLab(Lab):
             {hit.doc_id for hit in some[: self.SHOWN]} for some in (self.partial.hits, self.full)
         ]
         missed = len(tops[1] - tops[0])
+        others = "passage" if missed == 1 else "passages"
         return (
             f"<b>Read {self.partial.read} of {len(hits)} candidates in "
             f"{1000 * self.partial.seconds:.0f} ms, until {ends[self.partial.why]}.</b> To read "
-            f"all takes {1000 * whole:.0f} ms and brings {missed} other passages into the first "
+            f"all takes {1000 * whole:.0f} ms and brings {missed} other {others} into the first "
             f"{self.SHOWN}."
         )
 

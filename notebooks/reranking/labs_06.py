@@ -79,7 +79,7 @@ class AdaptLab(Lab):
         self.text = ipw.Textarea(
             value=EXAMPLE,
             description="JSON Lines",
-            rows=6,
+            rows=8,
             style=LABEL,
             layout=wide(),
             continuous_update=False,

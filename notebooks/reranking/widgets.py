@@ -26,6 +26,12 @@ KEYS = """<img alt="" hidden src="data:," onerror="const mark = () => {
     if (!target.matches('input[type=text], textarea')) target.dataset.lmSuppressShortcuts = ''
   })
 }; mark()">"""
+# The arrow of a list is black, also in the dark theme: there it gets a light one.
+ARROW = """<style>[data-jp-theme-light=false] .widget-vbox select {
+  background-image: url("data:image/svg+xml,\
+%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 20 20'%3E\
+%3Cpath d='M5 8l5 5 5-5' fill='none' stroke='%23ccc' stroke-width='2'/%3E%3C/svg%3E")
+}</style>"""
 
 
 def close_lines(text, more=""):
@@ -59,14 +65,15 @@ class Lab(ipw.VBox):
         self.title = title
         self.running = threading.RLock()  # a thread that loads documents may run the lab too
         self.status = ipw.HTML(layout=wide())
+        self.status.layout.min_height = "20px"  # so that nothing moves when it is empty
         self.result = ipw.HTML(layout=wide())
-        heading = ipw.HTML(f"<b>{html.escape(title)}</b>{KEYS}")
+        heading = ipw.HTML(f"<b>{html.escape(title)}</b>{KEYS}{ARROW}")
         super().__init__([heading, *controls, self.status, self.result])
 
     def run(self, *_):
         """Shows the result for the controls as they stand, or says in the status what is wrong."""
         with self.running:
-            self.status.value = "<i>working …</i>"
+            self.status.value = close_lines("<i>working …</i>")
             try:
                 self.result.value = close_lines(self.render())
                 self.status.value = ""
@@ -156,6 +163,7 @@ class Quiz(Lab):
             answer = ipw.HTML(layout=wide())
             choice.observe(lambda _, i=number - 1: self.explain(i), "index")
             label = ipw.HTML(close_lines(f"{number}. {html.escape(question)}"), layout=wide())
+            label.layout.margin = "12px 2px 0"
             boxes += [label, choice, answer]
             self.choices.append(choice)
             self.answers.append(answer)
@@ -193,7 +201,7 @@ def html_table(header, rows):
     """Returns an HTML table; header and cells are escaped. A column of passages is the wide one."""
     head = ""
     for cell in header:
-        narrow = "; width: 56px" if "passage" in header and cell != "passage" else ""
+        narrow = "; width: 40px" if "passage" in header and cell != "passage" else ""
         head += f'<th style="{CELL}{narrow}">{html.escape(str(cell))}</th>'
     body = "".join(
         "<tr>" + "".join(f'<td style="{CELL}">{html.escape(str(c))}</td>' for c in row) + "</tr>"

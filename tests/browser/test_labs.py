@@ -35,6 +35,7 @@ def page(tmp_path_factory):
 def look(page, box, name):
     """Saves pictures of a lab at both widths and in both themes, and checks what they show."""
     PICTURES.mkdir(exist_ok=True)
+    box.get_by_text("working …").wait_for(state="hidden")
     problems = []
     for theme in ("Light", "Dark"):
         page.evaluate(
