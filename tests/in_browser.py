@@ -112,3 +112,10 @@ def lab_box(page, title):
     box.wait_for(state="attached")
     box.evaluate("box => box.scrollIntoView()")
     return box
+
+
+def ask(box, text):
+    """Types a query and presses Enter."""
+    query = box.get_by_label("query", exact=True)
+    query.fill(text)
+    query.press("Enter")

@@ -11,7 +11,7 @@ from pathlib import Path
 import every_lab
 import nbformat
 import pytest
-from in_browser import PICTURES, lab_box, launch, needs_browser, open_and_run, serve
+from in_browser import PICTURES, ask, lab_box, launch, needs_browser, open_and_run, serve
 
 pytestmark = needs_browser
 CSV = "id,body\n1,Cats sleep for most of the day.\n2,Dogs want to go out twice a day.\n"
@@ -51,13 +51,6 @@ def look(page, box, name):
             problems += [f"{theme} {width}: {line}" for line in box.evaluate(LOOK)]
     page.set_viewport_size({"width": 1280, "height": 900})
     assert not problems, "\n".join(problems)
-
-
-def ask(box, text):
-    """Types a query and presses Enter."""
-    query = box.get_by_label("query", exact=True)
-    query.fill(text)
-    query.press("Enter")
 
 
 def slide(box, label, keys):
