@@ -3,7 +3,7 @@
 # make serve  set up if need be, then answer searches on http://127.0.0.1:8000 (PORT=8001: elsewhere)
 # make slides  slides of all notebooks in slides/, to present without a network
 # make site   the course as a static, searchable site in _build/html
-# make browser, make doubled, make outputs, make benchmark, make scaling, make cluster, make style: for those who change the course
+# make browser, make robust, make outputs, make benchmark, make scaling, make cluster, make style: for those who change the course
 # make cross-encoder TEACHER=folder PAIRS=folder OUT=folder: trains the weights anew (hours)
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
@@ -19,7 +19,7 @@ SHELL = bash
 export RERANKING_MODELS ?= auto
 export PYTHONWARNINGS ?= ignore
 
-.PHONY: lab test browser doubled serve slides site outputs benchmark style scaling cluster cross-encoder
+.PHONY: lab test browser robust serve slides site outputs benchmark style scaling cluster cross-encoder
 
 lab: $(READY)
 	$(BIN)/jupyter lab $(LAB_ARGS) notebooks/01_bi_encoder.ipynb
@@ -37,10 +37,10 @@ browser: export RERANKING_MODELS = bundled
 browser: $(READY)
 	$(BIN)/python -m pytest tests/browser
 
-# Every cell of every notebook twice in a row: a quarter of an hour.
-doubled: export RERANKING_MODELS = bundled
-doubled: $(READY)
-	$(BIN)/python -m pytest tests/doubled
+# Every cell of every notebook twice, backwards, and interrupted: half an hour.
+robust: export RERANKING_MODELS = bundled
+robust: $(READY)
+	$(BIN)/python -m pytest tests/robust
 
 serve: $(READY)
 	@cd notebooks && ../$(BIN)/python -m reranking.serving --port $(PORT)

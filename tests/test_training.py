@@ -136,6 +136,30 @@ def test_alpha_one_leaves_the_teacher_out(maker):
     assert maker.topic(0, np.random.default_rng(0), alpha=0.7).target.min() > 0
 
 
+def test_a_partner_shares_the_teachers_part_of_the_target(maker):
+    cosines, scores = np.array([0.5, 0.45]), np.array([0.0, 1.0])
+    assert lists.teacher_share(cosines, scores) == pytest.approx([0.5, 0.5])
+
+    def prefers_short(pairs):
+        return np.array([-float(len(text)) for _, text in pairs])
+
+    alone, both = (
+        maker.mixed(0, np.random.default_rng(0), own=4, others=3, alpha=0.5, score=score)
+        for score in (None, prefers_short)
+    )
+    assert both.passages == alone.passages and np.allclose(both.scores, alone.scores)
+    shortest = min(range(len(both.passages)), key=lambda i: len(both.passages[i]))
+    assert both.target[shortest] > 0.49 > alone.target[shortest]
+
+
+def test_a_mean_of_weights_lies_between_them(small):
+    model = training.keep_layers(small, [0, 1])
+    training.mix(model, training.keep_layers(small, [1, 0]), 0.25)
+    name = "bert.encoder.layer.{}.output.dense.weight".format
+    own, other = (weights(small)[name(layer)] for layer in (0, 1))
+    assert torch.allclose(weights(model)[name(0)], 0.75 * own + 0.25 * other)
+
+
 def test_no_topic_of_the_dev_split_is_learned_from():
     learned = {*lists.load_judged().passages, *lists.load_long().passages}
     for topic in (*data.load_topics("dev"), *data.load_topics("long_dev")):
@@ -212,13 +236,14 @@ def test_an_interrupted_training_gives_the_same_weights(small, pool, retriever, 
         folder.mkdir()
         for stop in stops:
             model = training.keep_layers(small, [0, 1])
-            phases = training.make_phases({"judged": pool}, retriever.model, folder, (3, 3, 2, 2))
+            steps = 3, 3, 2, 4, 2
+            phases = training.make_phases({"judged": pool}, retriever.model, folder, steps)
             training.train(model, phases, folder, dev, every=2, stop=stop)
         return weights(model)
 
     whole = run(tmp_path / "whole", None)
-    # Stopped before a checkpoint, at one, early in phase 2 and at its checkpoint.
-    parts = run(tmp_path / "parts", 1, 2, 2, 2, None)
+    # Stopped before a checkpoint, at one, early in phase 2, at its checkpoint, and within phase 4.
+    parts = run(tmp_path / "parts", 1, 2, 2, 2, 6, None)
     assert same(whole, parts)
     assert not same(whole, weights(small))
 
@@ -299,7 +324,9 @@ def test_the_command_trains_all_phases_and_saves_the_weights(
     monkeypatch.setattr(training, "load_judged", lambda: pool)
     monkeypatch.setattr(training, "load_long", lambda: pool)
     monkeypatch.setattr(training, "within_topics", lambda *_, **__: dev)
-    monkeypatch.setattr(training, "new_cross_encoder", lambda: training.keep_layers(small, [0, 1]))
+    monkeypatch.setattr(
+        training, "new_cross_encoder", lambda _: training.keep_layers(small, [0, 1])
+    )
     out = tmp_path / "out"
     arguments = [
         "--teacher",
@@ -309,9 +336,11 @@ def test_the_command_trains_all_phases_and_saves_the_weights(
         "--out",
         str(out),
     ]
-    training.main([*arguments, "--distil", "1", "--judge", "1", "--afar", "1", "--long", "1"])
+    training.main([*arguments, "--distil", "1", "--judge", "1", "--afar", "1", "--long", "1", "1"])
     told = capsys.readouterr().out
-    assert all(f"{phase} 1: loss" in told for phase in ("distil", "judge", "afar", "long"))
+    assert all(
+        f"{phase} 1: loss" in told for phase in ("distil", "judge", "afar", "long", "long again")
+    )
     assert "Done" in told
     assert int8.Int8CrossEncoder(out / "cross-encoder").predict(PAIRS).shape == (3,)
     assert not list(out.glob("part-*"))

@@ -177,11 +177,12 @@ class ListMaker:
         wrong = [n for n in dict.fromkeys(map(int, [*wrong, *others])) if n not in answers]
         return self.judged(query, [answer, *wrong[:5]], alpha)
 
-    def mixed(self, turn, rng, own, others, alpha):
+    def mixed(self, turn, rng, own, others, alpha, score=None):
         """Returns a RankedList of `own` passages of the query's topic and `others` from anywhere.
 
         The others are those that the teacher finds closest, with some noise; in half of the lists
-        the last of them is any passage. As in `pair`, what may be an answer is left out.
+        the last of them is any passage. As in `pair`, what may be an answer is left out. `score`
+        as in `judged`.
         """
         query = self.query(turn)
         cosines, grades = self.cosines(query), self.pool.grades[query]
@@ -195,7 +196,7 @@ class ListMaker:
         if len(close) < others or rng.random() < 0.5:
             close = [*close[: others - 1], rng.integers(len(cosines))]
         chosen = dict.fromkeys(map(int, [*answers, *traps, *close]))
-        return self.judged(query, list(chosen), alpha)
+        return self.judged(query, list(chosen), alpha, score)
 
     def traps(self, query, most, rng):
         """Returns at most so many wrong passages of the query's topic, the close ones rather."""
@@ -207,14 +208,18 @@ class ListMaker:
         odds = np.exp(8 * (cosines - cosines.max()))
         return rng.choice(traps, most, False, p=odds / odds.sum())
 
-    def judged(self, query, chosen, alpha):
+    def judged(self, query, chosen, alpha, score=None):
         """Returns the RankedList of chosen passages, by grades and teacher.
 
-        `alpha` is the share of the grades in the target; the rest is the teacher's.
+        `alpha` is the share of the grades in the target; the rest is the teacher's. With `score`, a
+        function that scores pairs, a model that has learned already is the teacher's partner.
         """
-        cosines = self.cosines(query)[chosen]
+        cosines, partner = self.cosines(query)[chosen], None
+        if score:
+            text = self.pool.queries[query]
+            partner = score([(text, self.pool.passages[number]) for number in chosen])
         grades = np.array([self.pool.grades[query].get(int(number), 0) for number in chosen])
-        target = alpha * label_share(grades) + (1 - alpha) * teacher_share(cosines)
+        target = alpha * label_share(grades) + (1 - alpha) * teacher_share(cosines, partner)
         return self.ranked(query, chosen, target, 16 * cosines - 7 + 1.5 * grades)
 
     def ranked(self, query, chosen, target, scores):
@@ -234,7 +239,11 @@ def label_share(grades):
     return weights / weights.sum()
 
 
-def teacher_share(cosines):
-    """Returns how likely each passage is the answer by the teacher's cosines: (k,), together 1."""
-    odds = np.exp(SHARPNESS * (cosines - np.max(cosines)))
+def teacher_share(cosines, partner=None):
+    """Returns how likely each passage is the answer by the teacher's cosines: (k,), together 1.
+
+    With the scores of a partner, (k,) logits, by both: their sum, made a little less sharp.
+    """
+    logits = SHARPNESS * cosines if partner is None else 0.6 * (SHARPNESS * cosines + partner)
+    odds = np.exp(logits - np.max(logits))
     return odds / odds.sum()

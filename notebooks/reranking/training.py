@@ -9,6 +9,8 @@ passages as a stronger bi-encoder, the teacher, orders them by cosine. Phase 2, 
 graded judgements what an answer is; the teacher stays in the loss, as a brake on learning by heart.
 Phase 3, "afar", does the same with more passages of other topics: those that mislead the model now.
 Phase 4, "long", adds long and wordy passages, with wrong ones from everywhere beside the answer.
+What the model said before this phase stays in its loss, and the phase ends with the mean of the
+weights before and after. It runs twice.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import json
 import logging
 import os
 import warnings
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -184,9 +187,13 @@ class Trainer:
         return loss.item()
 
     @torch.no_grad()
-    def score(self, pairs):
-        """Returns the scores that the model gives to pairs now: (n,) float32 logits."""
-        return score_pairs(self.model, pairs, self.bfloat16, self.tokens).numpy(force=True)
+    def score(self, pairs, model=None):
+        """Returns the scores that the model gives to pairs now: (n,) float32 logits.
+
+        With `model`, those of another one, at the same length and precision.
+        """
+        scores = score_pairs(model or self.model, pairs, self.bfloat16, self.tokens)
+        return scores.numpy(force=True)
 
     def swap(self):
         """Exchanges the weights with their average; a second call undoes it."""
@@ -318,12 +325,15 @@ class Phase(NamedTuple):
 
     name: str
     steps: int
-    lists: object  # function (step, random generator, score) -> lists of the step
+    # Function (step, random generator, score, score_before) -> lists of the step. The last two
+    # score pairs with the model as it is now, and as it was before the phase.
+    lists: object
     settings: dict  # for the Trainer
+    kept: float = 0.0  # share of the weights before the phase in those that it ends with
 
 
 def make_phases(pools, teacher, folder, steps, seed=0):
-    """Returns the four phases with these `steps`, over pools of texts.
+    """Returns the five phases (the last kind comes twice) with these `steps`, over pools of texts.
 
     `pools` is {"judged": Pool, "pairs": Pool, "long": Pool}; only "judged" must be there.
     """
@@ -338,16 +348,18 @@ def make_phases(pools, teacher, folder, steps, seed=0):
     joined = join(pools.values())
     of_queries, of_passages = (np.concatenate(parts) for parts in zip(*vectors.values()))  # noqa: B905
     every = ListMaker(joined, of_queries, of_passages, seed)
-    short = sentences(joined.passages)
-    of_short = embed(teacher, short, folder / "teacher_sentences.npy")
-    brief = ListMaker(joined._replace(passages=short), of_queries, of_short, seed)
+    brief = None
+    if steps[0]:
+        short = sentences(joined.passages)
+        of_short = embed(teacher, short, folder / "teacher_sentences.npy")
+        brief = ListMaker(joined._replace(passages=short), of_queries, of_short, seed)
     mixers, first = {}, 0
     for name, pool in pools.items():
         asked = range(first, first + len(pool.queries))
         mixers[name] = ListMaker(joined, of_queries, of_passages, seed, asked)
         first = asked.stop
 
-    def distil(step, rng, score):
+    def distil(step, rng, score, score_before):
         """Short texts in half of the first steps, later in a quarter of them."""
         maker = brief if rng.random() < (0.5 if step < steps[0] / 2 else 0.25) else every
         return [maker.distil(8 * step + i, rng) for i in range(8)]
@@ -358,20 +370,29 @@ def make_phases(pools, teacher, folder, steps, seed=0):
             lists += [makers["pairs"].pair(pairs * step + i, rng) for i in range(pairs)]
         return lists
 
-    def long(step, rng, score):
-        """Two lists from each pool: (own passages, others, share of the grades in the target)."""
-        parts = {"judged": (5, 4, 0.7), "pairs": (2, 5, 0.5), "long": (4, 3, 0.5)}
-        return [
-            mixers[name].mixed(2 * step + i, rng, *parts[name]) for name in mixers for i in range(2)
-        ]
+    def long(step, rng, score, score_before):
+        """Lists of every pool. Those of judged topics keep what the model knew before."""
+        # How many lists; own passages and others in each; share of the grades in the target.
+        parts = {"judged": (4, 5, 4, 0.7), "pairs": (1, 2, 5, 0.5), "long": (2, 4, 3, 0.5)}
+        lists = []
+        for name, mixer in mixers.items():
+            count, *settings = parts[name]
+            partner = score_before if name == "judged" else None
+            turns = range(count * step, count * (step + 1))
+            lists += [mixer.mixed(turn, rng, *settings, score=partner) for turn in turns]
+        return lists
+
+    def long_again(step, *others):
+        return long(steps[3] + step, *others)
 
     judged_settings = {"learning_rate": 1.5e-4, "mse": 0.02}
     long_settings = {"learning_rate": 1e-4, "mse": 0.02, "tokens": LONG_TOKENS}
     return [
         Phase("distil", steps[0], distil, {"learning_rate": 2e-4, "mse": 0.05}),
-        Phase("judge", steps[1], lambda *args: judge(*args[:2], None), judged_settings),
-        Phase("afar", steps[2], lambda *args: judge(*args, topics=4, pairs=2), judged_settings),
-        Phase("long", steps[3], long, long_settings),
+        Phase("judge", steps[1], lambda step, rng, *_: judge(step, rng, None), judged_settings),
+        Phase("afar", steps[2], lambda *args: judge(*args[:3], topics=4, pairs=2), judged_settings),
+        Phase("long", steps[3], long, long_settings, kept=0.5),
+        Phase("long again", steps[4], long_again, long_settings, kept=0.5),
     ]
 
 
@@ -387,25 +408,38 @@ def train(model, phases, folder, dev, every=300, seed=0, stop=None):
         state = torch.load(file, map_location=model.device, weights_only=True)
         model.model.load_state_dict(state["model"])
     for number, phase in list(enumerate(phases))[state["phase"] :]:
+        before = copy.deepcopy(model)
         trainer, losses = Trainer(model, phase.steps, **phase.settings), []
         if "optimizer" in state:
             trainer.restore(state)
+            before.model.load_state_dict(state["before"])
+        score_before = partial(trainer.score, model=before)
         while trainer.step < phase.steps:
             if stop is not None and stop <= 0:
                 return model
             rng = np.random.default_rng([seed, number, trainer.step])
-            losses.append(trainer.learn(phase.lists(trainer.step, rng, trainer.score)))
+            lists = phase.lists(trainer.step, rng, trainer.score, score_before)
+            losses.append(trainer.learn(lists))
             stop = None if stop is None else stop - 1
             if trainer.step % every == 0 or trainer.step == phase.steps:
                 with trainer.averaged():
                     quality = ndcg(model, *dev).mean()
                 loss = np.mean(losses[-every:])
                 print(f"{phase.name} {trainer.step}: loss {loss:.3f}, dev nDCG@10 {quality:.4f}")
-                save_state(file, {"phase": number} | trainer.state())
+                state = {"phase": number, "before": before.model.state_dict()}
+                save_state(file, state | trainer.state())
         trainer.swap()
+        mix(model, before, phase.kept)
         state = {"phase": number + 1, "model": model.model.state_dict()}
         save_state(file, state)
     return model
+
+
+@torch.no_grad()
+def mix(model, other, share):
+    """Changes the weights of a model into a mean in which those of `other` have this share."""
+    for own, others in zip(model.model.parameters(), other.model.parameters(), strict=True):
+        own.lerp_(others, share)
 
 
 def save_state(file, state):
@@ -425,7 +459,8 @@ def main(arguments=None):
     parser.add_argument("--distil", type=int, default=6000, help="steps of phase 1")
     parser.add_argument("--judge", type=int, default=6000, help="steps of phase 2")
     parser.add_argument("--afar", type=int, default=1500, help="steps of phase 3")
-    parser.add_argument("--long", type=int, default=1500, help="steps of phase 4")
+    parser.add_argument("--long", type=int, nargs=2, default=(600, 600), help="steps of phase 4")
+    parser.add_argument("--start", help="folder of weights to start from, not the bi-encoder's")
     parser.add_argument("--every", type=int, default=300, help="steps between two checkpoints")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
@@ -438,10 +473,11 @@ def main(arguments=None):
     pools = {"judged": load_judged(), "long": load_long()}
     if options.pairs:
         pools["pairs"] = load_pairs(options.pairs, options.seed)
-    steps = options.distil, options.judge, options.afar, options.long
+    steps = options.distil, options.judge, options.afar, *options.long
     phases = make_phases(pools, teacher, options.out, steps, options.seed)
     dev = within_topics(data.load_topics("dev"), per_topic=5)
-    model = train(new_cross_encoder(), phases, options.out, dev, options.every, options.seed)
+    model = new_cross_encoder(options.start)
+    model = train(model, phases, options.out, dev, options.every, options.seed)
     print(f"Done: {save(model, options.out / 'cross-encoder')}")
 
 

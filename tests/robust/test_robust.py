@@ -1,0 +1,132 @@
+"""What hands do to a notebook, and it must not lie: cells run twice, backwards, and interrupted.
+
+A cell that adds to a list, re-uses a name or leaves a model changed would say something else the
+second time. So would an earlier cell that a later one misled. Run by `make robust`: half an hour.
+"""
+
+import configparser
+import re
+from datetime import datetime
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+LONG = 2  # seconds: cells that take longer are interrupted
+
+
+def sanitiser():
+    """Returns a function that takes out of a text what nbval too is told to overlook."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "tests" / "nbval.cfg")
+    rules = [
+        (section["regex"], section["replace"])
+        for section in map(config.__getitem__, config)
+        if "regex" in section
+    ]
+
+    def clean(text):
+        for regex, replace in rules:
+            text = re.sub(regex, replace, text)
+        return text
+
+    return clean
+
+
+def said(cell, clean):
+    """Returns what a cell printed and showed, as text."""
+    texts = []
+    for output in cell.outputs:
+        data = output.get("data", {})
+        texts.append(output.get("text") or data.get("text/markdown") or data.get("text/plain", ""))
+    return clean("".join(texts))
+
+
+def seconds(cell):
+    """Returns how long a cell ran."""
+    began, ended = (
+        datetime.fromisoformat(cell.metadata.execution[moment])
+        for moment in ("iopub.execute_input", "shell.execute_reply")
+    )
+    return (ended - began).total_seconds()
+
+
+def new(cell, **metadata):
+    """Returns a copy of a cell that has not run."""
+    return nbformat.v4.new_code_cell(cell.source, metadata=cell.metadata | metadata)
+
+
+def run(path, cells):
+    """Runs cells one after the other in one kernel; one with "stop_after" is interrupted then."""
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    client = NotebookClient(
+        notebook,
+        timeout_func=lambda cell: cell.metadata.get("stop_after", 600),
+        interrupt_on_timeout=True,
+        allow_errors=True,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    client.execute()
+
+
+def error(cell):
+    """Returns the error in which a cell ended, or ""."""
+    found = [f"{o.ename}: {o.evalue}" for o in cell.outputs if o.output_type == "error"]
+    return "".join(found)
+
+
+def wrong(pairs):
+    """Returns what is wrong with pairs of a saved cell and one that was run."""
+    clean, found = sanitiser(), []
+    for saved, ran in pairs:
+        strict = "nbval-ignore-output" not in saved.metadata.get("tags", [])
+        if error(ran):
+            found.append(f"ERROR {error(ran)[:300]}\n{saved.source}")
+        elif strict and said(ran, clean) != said(saved, clean):
+            found.append(f"{said(saved, clean)}\nBECAME\n{said(ran, clean)}\nIN\n{saved.source}")
+    return "\n\n".join(found)
+
+
+def code_cells(path):
+    return [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
+def doubled(request):
+    """The path of a notebook, and its cells as run twice each and then once more backwards."""
+    saved = code_cells(request.param)
+    twice = [new(cell) for cell in saved for _ in range(2)]
+    backwards = [new(cell) for cell in reversed(saved)]
+    run(request.param, twice + backwards)
+    return request.param, twice, backwards
+
+
+def test_each_cell_says_the_same_when_it_runs_twice(doubled):
+    path, twice, _ = doubled
+    saved = code_cells(path)
+    assert not wrong(zip(saved + saved, twice[::2] + twice[1::2], strict=True))
+
+
+def test_each_cell_says_the_same_when_one_goes_back_to_it(doubled):
+    path, _, backwards = doubled
+    assert not wrong(zip(reversed(code_cells(path)), backwards, strict=True))
+
+
+def test_an_interrupted_cell_can_be_run_again(doubled):
+    path, twice, _ = doubled
+    cells, again, stopped = [], [], []
+    for cell, ran in zip(code_cells(path), twice[::2], strict=True):
+        if seconds(ran) > LONG:
+            stopped.append(new(cell, stop_after=0.4 * seconds(ran)))
+            cells.append(stopped[-1])
+        again.append(new(cell))
+        cells.append(again[-1])
+    run(path, cells)
+    assert stopped and all(error(cell).startswith("KeyboardInterrupt") for cell in stopped), [
+        (error(cell), cell.source) for cell in stopped
+    ]
+    assert not wrong(zip(code_cells(path), again, strict=True))
