@@ -79,8 +79,8 @@ def error(cell):
     return "".join(found)
 
 
-def wrong(pairs):
-    """Returns what is wrong with pairs of a saved cell and one that was run."""
+def compare(pairs):
+    """Fails with all that is wrong with pairs of a saved cell and one that was run."""
     clean, found = sanitiser(), []
     for saved, ran in pairs:
         strict = "nbval-ignore-output" not in saved.metadata.get("tags", [])
@@ -88,7 +88,8 @@ def wrong(pairs):
             found.append(f"ERROR {error(ran)[:300]}\n{saved.source}")
         elif strict and said(ran, clean) != said(saved, clean):
             found.append(f"{said(saved, clean)}\nBECAME\n{said(ran, clean)}\nIN\n{saved.source}")
-    return "\n\n".join(found)
+    if found:
+        pytest.fail("\n\n".join(found), pytrace=False)
 
 
 def code_cells(path):
@@ -108,12 +109,12 @@ def doubled(request):
 def test_each_cell_says_the_same_when_it_runs_twice(doubled):
     path, twice, _ = doubled
     saved = code_cells(path)
-    assert not wrong(zip(saved + saved, twice[::2] + twice[1::2], strict=True))
+    compare(zip(saved + saved, twice[::2] + twice[1::2], strict=True))
 
 
 def test_each_cell_says_the_same_when_one_goes_back_to_it(doubled):
     path, _, backwards = doubled
-    assert not wrong(zip(reversed(code_cells(path)), backwards, strict=True))
+    compare(zip(reversed(code_cells(path)), backwards, strict=True))
 
 
 def test_an_interrupted_cell_can_be_run_again(doubled):
@@ -129,4 +130,4 @@ def test_an_interrupted_cell_can_be_run_again(doubled):
     assert stopped and all(error(cell).startswith("KeyboardInterrupt") for cell in stopped), [
         (error(cell), cell.source) for cell in stopped
     ]
-    assert not wrong(zip(code_cells(path), again, strict=True))
+    compare(zip(code_cells(path), again, strict=True))
