@@ -26,8 +26,11 @@ class SearchLab(Lab):
 class BlindSpots(Lab):
     """The judged queries of one type whose first hit is wrong: what came first, what should."""
 
-    def __init__(self, collection, results):
-        """`results` is {query id: list of Hit} over the collection, see evaluation."""
+    def __init__(self, collection, results, first_type=None):
+        """`results` is {query id: list of Hit} over the collection, see evaluation.
+
+        `first_type` is the type of query that is shown first, by default the first of the alphabet.
+        """
         self.collection, self.results = collection, results
         self.missed = {}
         for query_id, hits in results.items():
@@ -35,7 +38,11 @@ class BlindSpots(Lab):
                 kind = collection.query_info[query_id].get("type", "all")
                 self.missed.setdefault(kind, []).append(query_id)
         self.kind = ipw.Dropdown(
-            options=sorted(self.missed), description="query type", style=LABEL, layout=wide()
+            options=sorted(self.missed),
+            value=first_type or min(self.missed),
+            description="query type",
+            style=LABEL,
+            layout=wide(),
         )
         self.number = slider(1, 1, max(len(q) for q in self.missed.values()), "example")
         super().__init__("Blind-spot browser", [self.kind, self.number])
