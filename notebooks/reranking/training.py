@@ -183,7 +183,6 @@ class Trainer:
         keep = min(0.998, (self.step + 1) / (self.step + 20))
         for name, weights in self.learned.items():
             self.average[name].lerp_(weights.detach(), 1 - keep)
-        evaluation.release_memory()
         return loss.item()
 
     @torch.no_grad()
@@ -231,6 +230,7 @@ def fit(model, make_lists, steps, callback=None, **options):
     trainer, losses = Trainer(model, steps, **options), []
     while trainer.step < steps:
         losses.append(trainer.learn(make_lists(trainer.step)))
+        evaluation.release_memory()  # costs time: `train` does without it
         if callback and callback(trainer, losses[-1]):
             break
     trainer.swap()
