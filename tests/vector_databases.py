@@ -14,21 +14,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from importlib import metadata
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "notebooks"))
 
 import numpy as np
 import vector_steps
 from vector_engines import ENGINES, PACKAGES
 from vector_steps import BATCH, WRITE
 
+from reranking.database_trials import kill_within
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def prepare(folder, size):
     """Writes the vectors of real passages and more drawn around them, their texts, and queries."""
-    sys.path.insert(0, str(ROOT / "notebooks"))
     import reranking as rr
     from reranking import evaluation, vector_sets
 
@@ -55,24 +57,6 @@ def step(*arguments):
     return json.loads(said.strip().splitlines()[-1])
 
 
-def listen(process, wait, chance):
-    """Returns what a writer said until it was killed, some time after its write number `wait`."""
-    lines, begun, took = [], 0.0, []
-    for line in process.stdout:
-        lines.append(line.split(maxsplit=1))
-        if lines[-1][0] == "begin":
-            begun = time.perf_counter()
-            if len(took) >= wait:
-                time.sleep(chance.uniform(0, float(np.median(took))))
-                process.kill()
-                break
-        elif lines[-1][0] == "added":
-            took.append(time.perf_counter() - begun)
-    lines += [line.split(maxsplit=1) for line in process.stdout if line.endswith("\n")]
-    process.wait()
-    return lines
-
-
 def judge(state, added, deleted, last):
     """Returns what a reopened database lost, kept of a deletion, holds in part, holds damaged.
 
@@ -97,7 +81,7 @@ def kill_often(name, folder, data, kills, chance):
         going = result["in a write"] < kills and result["kills"] < 3 * kills
         first = (0 if last is None else last + 3 * WRITE) if going else -1
         process = start("write", name, folder, first, data)
-        lines = listen(process, chance.randint(3, 20), chance)
+        lines = kill_within(process, chance.randint(3, 20), chance, "added")
         if not lines or lines[0][0] != "state":
             return result | {"failed": f"does not open again (status {process.returncode})"}
         state = json.loads(lines[0][1])

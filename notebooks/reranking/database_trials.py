@@ -97,24 +97,35 @@ def kill_in_a_write(folder, first=0, writes=5, seed=0):
         stdout=subprocess.PIPE,
         text=True,
     )
-    lines, lengths, began = [], [], 0.0
-    rng = np.random.default_rng(seed)
-    for line in process.stdout:
-        lines.append(line.split())
-        if lines[-1][0] == "end":
-            lengths.append(time.perf_counter() - began)
-            continue
-        began = time.perf_counter()
-        if len(lengths) >= writes:
-            time.sleep(rng.uniform(0, 0.8) * min(lengths))
-            process.kill()  # SIGKILL: the process cannot tidy up, and is not even told
-            break
-    lines += [line.split() for line in process.stdout if line.endswith("\n")]
-    if process.wait() == 0 or not lengths:
+    lines = kill_within(process, writes, np.random.default_rng(seed))
+    if process.returncode == 0 or ["end", str(first)] not in lines:
         raise RuntimeError("The writer ended before it was killed. Is the folder writable?")
     done = {int(number) for what, number in lines if what == "end"}
     cut = {int(number) for what, number in lines if what == "begin"} - done
     return Killed(*({i for n in numbers for i in written(n)} for numbers in (done, cut)))
+
+
+def kill_within(process, writes, rng, acknowledged="end"):
+    """Returns the lines that a process says until it is killed within a write, cut in two each.
+
+    A line "begin ..." announces a write, one that starts with `acknowledged` ends it. After
+    `writes` of them, the next one is cut at a random moment. A process that ends by itself before
+    is not killed.
+    """
+    lines, lengths, began = [], [], 0.0
+    for line in process.stdout:
+        lines.append(line.split(maxsplit=1))
+        if lines[-1][0] == acknowledged:
+            lengths.append(time.perf_counter() - began)
+        elif lines[-1][0] == "begin":
+            began = time.perf_counter()
+            if len(lengths) >= writes:
+                time.sleep(rng.uniform(0, 0.8) * min(lengths))
+                process.kill()  # SIGKILL: the process cannot tidy up, and is not even told
+                break
+    lines += [line.split(maxsplit=1) for line in process.stdout if line.endswith("\n")]
+    process.wait()
+    return [[part.strip() for part in line] for line in lines]
 
 
 def written(number):
