@@ -1,9 +1,14 @@
 """Every check accepts the right solution and gives the right hint for typical wrong ones."""
 
+import importlib
+
 import numpy as np
 import pytest
 
-from reranking import Hit, exercises, exercises_05, exercises_06  # noqa: F401
+from reranking import Hit, exercises
+
+for number in range(1, 7):  # each module makes its exercises known
+    importlib.import_module(f"reranking.exercises_0{number}")
 
 
 def verdict(capsys, name, answer):

@@ -8,7 +8,6 @@ import pytest
 import reranking as rr
 from reranking import (
     distractors,
-    exercises,
     labs_04,
     models,
     scaling,
@@ -16,6 +15,7 @@ from reranking import (
     vector_indexes,
     vector_sets,
 )
+from reranking import exercises_04 as exercises
 
 
 @pytest.fixture(scope="module")
