@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,13 +60,22 @@ def new(cell, **metadata):
     return nbformat.v4.new_code_cell(cell.source, metadata=cell.metadata | metadata)
 
 
+class Impatient(NotebookClient):
+    """Interrupts a cell once, when the seconds of its "stop_after" are over, and waits for it."""
+
+    async def _async_handle_timeout(self, timeout, cell=None):
+        if "stop_after" not in cell.metadata:
+            raise TimeoutError(cell.source)
+        if not cell.metadata.get("stopped"):
+            cell.metadata["stopped"] = True
+            await ensure_async(self.km.interrupt_kernel())
+
+
 def run(path, cells):
     """Runs cells one after the other in one kernel; one with "stop_after" is interrupted then."""
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    client = NotebookClient(
-        notebook,
+    client = Impatient(
+        nbformat.v4.new_notebook(cells=cells),
         timeout_func=lambda cell: cell.metadata.get("stop_after", 600),
-        interrupt_on_timeout=True,
         allow_errors=True,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
@@ -79,11 +89,17 @@ def error(cell):
     return "".join(found)
 
 
-def compare(pairs):
-    """Fails with all that is wrong with pairs of a cell as it ran first and as it ran again."""
+def compare(pairs, dropped=False):
+    """Fails with all that is wrong with pairs of a cell as it ran first and as it ran again.
+
+    With `dropped`, an error is right where a name has become None since, to free memory: the cell
+    does not lie then.
+    """
     clean, found = sanitiser(), []
     for first, again in pairs:
         strict = "nbval-ignore-output" not in first.metadata.get("tags", [])
+        if dropped and "NoneType" in error(again):
+            continue
         if error(again):
             found.append(f"ERROR {error(again)[:300]}\n{first.source}")
         elif strict and said(again, clean) != said(first, clean):
@@ -114,14 +130,15 @@ def test_each_cell_says_the_same_when_it_runs_twice(doubled):
 
 def test_each_cell_says_the_same_when_one_goes_back_to_it(doubled):
     _, twice, backwards = doubled
-    compare(zip(reversed(twice[::2]), backwards, strict=True))
+    compare(zip(reversed(twice[::2]), backwards, strict=True), dropped=True)
 
 
 def test_an_interrupted_cell_can_be_run_again(doubled):
     path, twice, _ = doubled
     cells, again, stopped = [], [], []
     for cell, ran in zip(code_cells(path), twice[::2], strict=True):
-        if seconds(ran) > LONG:
+        # Python itself does not promise that an interrupted import can be done again.
+        if seconds(ran) > LONG and "\nimport " not in cell.source:
             stopped.append(new(cell, stop_after=0.4 * seconds(ran)))
             cells.append(stopped[-1])
         again.append(new(cell))
