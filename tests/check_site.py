@@ -5,13 +5,11 @@ the folder, if a script reports an error, if a page is wider than the window, if
 missing, or if the search does not find a word that stands on a page.
 """
 
-import shutil
 import sys
 from pathlib import Path
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
-FLAGS += "--disable-background-networking --disable-component-update"
+from chromium import CHROMIUM, FLAGS
+
 STATE = """() => ({
     wide: document.documentElement.scrollWidth - innerWidth,
     missing: [...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src),
@@ -55,7 +53,7 @@ def main(folder, pictures=None):
 
     home, failures = Path(folder).resolve(), []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for path in sorted([home / "README.html", *home.glob("[dn]*/**/*.html")]):
             for width in (1280, 800):
                 state, wrong = look(browser, path, home, width, pictures)

@@ -5,13 +5,11 @@ Fails if a page asks for anything outside the folder, if a script reports an err
 is not set. Reports how many slides had to be made smaller, and which ones scroll.
 """
 
-import shutil
 import sys
 from pathlib import Path
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
-FLAGS += "--disable-background-networking --disable-component-update"
+from chromium import CHROMIUM, FLAGS
+
 STATE = """() => {
     const slide = Reveal.getCurrentSlide(), {h, v} = Reveal.getIndices();
     const box = slide.getBoundingClientRect();
@@ -77,7 +75,7 @@ def main(folder, pictures=None):
         return
     pictures = pictures and Path(pictures)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for path in sorted(Path(folder).glob("0*.html")):
             slides, outside, errors = visit(browser, path, pictures)
             report(path, slides)

@@ -12,12 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from chromium import CHROMIUM, FLAGS
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "screenshots"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
-FLAGS += "--disable-background-networking --disable-component-update"
 needs_browser = pytest.mark.skipif(not CHROMIUM, reason="no Chromium or Chrome on this machine")
 
 
@@ -70,7 +68,7 @@ def launch(folder):
         context = playwright.chromium.launch_persistent_context(
             str(folder),
             executable_path=CHROMIUM,
-            args=FLAGS.split(),
+            args=FLAGS,
             viewport={"width": 1280, "height": 900},
         )
         yield context

@@ -106,8 +106,9 @@ def test_slides_in_a_browser(tmp_path):
     _, page = make_slides.page_of(tmp_path / "03.ipynb")
     (tmp_path / "03.html").write_text(page, encoding="utf-8")
     with sync_playwright() as playwright:
-        flags = check_slides.FLAGS.split()
-        browser = playwright.chromium.launch(executable_path=check_slides.CHROMIUM, args=flags)
+        browser = playwright.chromium.launch(
+            executable_path=check_slides.CHROMIUM, args=check_slides.FLAGS
+        )
         slides, outside, errors = check_slides.visit(browser, tmp_path / "03.html")
         browser.close()
     assert outside == [] and errors == []
