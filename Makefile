@@ -5,6 +5,7 @@
 # make site   the course as a static, searchable site in _build/html
 # make browser, make robust, make outputs, make benchmark, make scaling, make cluster, make style: for those who change the course
 # make cross-encoder TEACHER=folder PAIRS=folder OUT=folder: trains the weights anew (hours)
+#   from weights that there are: START=folder STEPS="--distil 0 --judge 0 --afar 0 --long 0 400"
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
 TORCH = torch==2.13.0
@@ -72,7 +73,8 @@ cluster: $(READY)
 
 cross-encoder: $(READY)
 	@cd notebooks && ../$(BIN)/python -m reranking.training --out "$(abspath $(or $(OUT),work))" \
-		$(if $(TEACHER),--teacher "$(abspath $(TEACHER))") $(if $(PAIRS),--pairs "$(abspath $(PAIRS))")
+		$(if $(TEACHER),--teacher "$(abspath $(TEACHER))") $(if $(PAIRS),--pairs "$(abspath $(PAIRS))") \
+		$(if $(START),--start "$(abspath $(START))") $(STEPS)
 
 style: $(READY)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
