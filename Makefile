@@ -40,6 +40,7 @@ browser: $(READY)
 
 # Every cell of every notebook twice, backwards, and interrupted: half an hour.
 robust: export RERANKING_MODELS = bundled
+robust: export OMP_NUM_THREADS = 1
 robust: $(READY)
 	$(BIN)/python -m pytest tests/robust
 

@@ -90,7 +90,7 @@ def error(cell):
 
 
 def compare(pairs, dropped=False):
-    """Fails with all that is wrong with pairs of a cell as it ran first and as it ran again.
+    """Fails with all that is wrong with pairs of a cell as it was first and as it ran again.
 
     With `dropped`, an error is right where a name has become None since, to free memory: the cell
     does not lie then.
@@ -123,8 +123,8 @@ def doubled(request):
 
 
 def test_each_cell_says_the_same_when_it_runs_twice(doubled):
-    _, twice, _ = doubled
-    assert not any(map(error, twice[::2]))
+    path, twice, _ = doubled
+    compare(zip(code_cells(path), twice[::2], strict=True))  # as saved
     compare(zip(twice[::2], twice[1::2], strict=True))
 
 
