@@ -73,7 +73,7 @@ cluster: $(READY)
 	@cd notebooks && ../$(BIN)/python -m reranking.cluster_costs $(CLUSTER_ARGS)
 
 cross-encoder: $(READY)
-	@cd notebooks && ../$(BIN)/python -m reranking.training --out "$(abspath $(or $(OUT),work))" \
+	@cd notebooks && ../$(BIN)/python -m reranking.recipe --out "$(abspath $(or $(OUT),work))" \
 		$(if $(TEACHER),--teacher "$(abspath $(TEACHER))") $(if $(PAIRS),--pairs "$(abspath $(PAIRS))") \
 		$(if $(START),--start "$(abspath $(START))") $(STEPS)
 

@@ -12,7 +12,8 @@ from reranking import data
 
 TYPES = {"question", "keyword", "howto", "paraphrase", "negation", "role", "number", "compare"}
 IDS = [f"p{i}" for i in range(1, 11)]
-LONG = {"long", "long_dev"}  # files with four long passages a topic, and claims among the queries
+FORMS = {"long": (4, 60, 330), "contrasts": (4, 8, 60)}  # passages a topic, their words; else:
+USUAL = 10, 20, 95
 TRAINING = sorted(path.stem for path in (data.DATA / "training").glob("*.jsonl"))
 
 
@@ -35,11 +36,12 @@ def test_the_split_has_the_promised_size(collection):
 
 @pytest.mark.parametrize("split", TRAINING)
 def test_training_topics_are_well_formed(split):
-    types = TYPES | {"claim"} if split in LONG else TYPES
+    form = split.removesuffix("_dev")
+    count, least, most = FORMS.get(form, USUAL)
+    types = TYPES | {"claim", "title", "counterargument"} if form in FORMS else TYPES
     for topic in topics_of(split):
-        name, ids = topic["topic"], IDS[:4] if split in LONG else IDS
+        name, ids = topic["topic"], IDS[:count]
         if "passages" in topic:
-            least, most = (60, 330) if split in LONG else (20, 95)
             assert [p["id"] for p in topic["passages"]] == ids, name
             assert all(least <= len(p["text"].split()) <= most for p in topic["passages"]), name
         assert len({q["text"] for q in topic["queries"]}) == len(topic["queries"]), name

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from reranking import data, int8, lists, models, training
+from reranking import data, int8, lists, models, recipe, training
 
 NOTEBOOKS = Path(training.__file__).resolve().parents[1]
 
@@ -154,16 +154,29 @@ def test_a_partner_shares_the_teachers_part_of_the_target(maker):
 
 def test_a_mean_of_weights_lies_between_them(small):
     model = training.keep_layers(small, [0, 1])
-    training.mix(model, training.keep_layers(small, [1, 0]), 0.25)
+    recipe.mix(model, training.keep_layers(small, [1, 0]), 0.25)
     name = "bert.encoder.layer.{}.output.dense.weight".format
     own, other = (weights(small)[name(layer)] for layer in (0, 1))
     assert torch.allclose(weights(model)[name(0)], 0.75 * own + 0.25 * other)
 
 
+def test_the_command_writes_the_mean_of_weights_in_folders(small, tmp_path):
+    layers = [0, 1], [1, 0], [1, 1]
+    models = [training.keep_layers(small, chosen) for chosen in layers]
+    folders = [training.save(model, tmp_path / str(n)) for n, model in enumerate(models)]
+    recipe.main(["--out", str(tmp_path), "--mean", *map(str, folders)])
+    written = weights(training.new_cross_encoder(tmp_path / "cross-encoder"))
+    for name, value in written.items():
+        expected = torch.stack([weights(model)[name] for model in models]).mean(0)
+        assert torch.allclose(value, expected, atol=2e-3), name
+
+
 def test_no_topic_of_the_dev_split_is_learned_from():
-    learned = {*lists.load_judged().passages, *lists.load_long().passages}
-    for topic in (*data.load_topics("dev"), *data.load_topics("long_dev")):
-        assert not learned & {passage["text"] for passage in topic["passages"]}
+    loads = lists.load_judged, lists.load_long, lists.load_contrasts
+    learned = {text for load in loads for text in load().passages}
+    for split in ("dev", "long_dev", "contrasts_dev"):
+        for topic in data.load_topics(split):
+            assert not learned & {passage["text"] for passage in topic["passages"]}
 
 
 def test_further_queries_belong_to_the_passages_of_their_topic():
@@ -195,10 +208,10 @@ def test_question_pairs_are_read_with_their_answers_and_wrong_passages(tmp_path)
 
 def test_kept_embeddings_of_other_texts_are_refused(tmp_path, retriever):
     file = tmp_path / "kept.npy"
-    rows = training.embed(retriever.model, ["one", "two"], file)
-    assert np.allclose(rows, training.embed(None, ["one", "two"], file))
+    rows = recipe.embed(retriever.model, ["one", "two"], file)
+    assert np.allclose(rows, recipe.embed(None, ["one", "two"], file))
     with pytest.raises(ValueError, match="other texts"):
-        training.embed(retriever.model, ["one"], file)
+        recipe.embed(retriever.model, ["one"], file)
 
 
 # Steps
@@ -237,8 +250,8 @@ def test_an_interrupted_training_gives_the_same_weights(small, pool, retriever, 
         for stop in stops:
             model = training.keep_layers(small, [0, 1])
             steps = 3, 3, 2, 4, 2
-            phases = training.make_phases({"judged": pool}, retriever.model, folder, steps)
-            training.train(model, phases, folder, dev, every=2, stop=stop)
+            phases = recipe.make_phases({"judged": pool}, retriever.model, folder, steps)
+            recipe.train(model, phases, folder, dev, every=2, stop=stop)
         return weights(model)
 
     whole = run(tmp_path / "whole", None)
@@ -304,7 +317,7 @@ def test_the_int8_form_scores_nearly_as_single_precision_does(saved, reranker, d
 def test_help_explains_the_phases_and_a_missing_teacher_is_explained(tmp_path):
     def command(*arguments):
         return subprocess.run(
-            [sys.executable, "-m", "reranking.training", *arguments],
+            [sys.executable, "-m", "reranking.recipe", *arguments],
             cwd=NOTEBOOKS,
             capture_output=True,
             text=True,
@@ -321,12 +334,11 @@ def test_help_explains_the_phases_and_a_missing_teacher_is_explained(tmp_path):
 def test_the_command_trains_all_phases_and_saves_the_weights(
     small, pool, dev, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(training, "load_judged", lambda: pool)
-    monkeypatch.setattr(training, "load_long", lambda: pool)
-    monkeypatch.setattr(training, "within_topics", lambda *_, **__: dev)
-    monkeypatch.setattr(
-        training, "new_cross_encoder", lambda _: training.keep_layers(small, [0, 1])
-    )
+    monkeypatch.setattr(recipe, "load_judged", lambda: pool)
+    monkeypatch.setattr(recipe, "load_long", lambda: pool)
+    monkeypatch.setattr(recipe, "load_contrasts", lambda: pool)
+    monkeypatch.setattr(recipe, "within_topics", lambda *_, **__: dev)
+    monkeypatch.setattr(recipe, "new_cross_encoder", lambda _: training.keep_layers(small, [0, 1]))
     out = tmp_path / "out"
     arguments = [
         "--teacher",
@@ -336,7 +348,7 @@ def test_the_command_trains_all_phases_and_saves_the_weights(
         "--out",
         str(out),
     ]
-    training.main([*arguments, "--distil", "1", "--judge", "1", "--afar", "1", "--long", "1", "1"])
+    recipe.main([*arguments, "--distil", "1", "--judge", "1", "--afar", "1", "--long", "1", "1"])
     told = capsys.readouterr().out
     assert all(
         f"{phase} 1: loss" in told for phase in ("distil", "judge", "afar", "long", "long again")
@@ -344,5 +356,5 @@ def test_the_command_trains_all_phases_and_saves_the_weights(
     assert "Done" in told
     assert int8.Int8CrossEncoder(out / "cross-encoder").predict(PAIRS).shape == (3,)
     assert not list(out.glob("part-*"))
-    training.main(arguments)
+    recipe.main(arguments)
     assert "loss" not in capsys.readouterr().out  # nothing was left to do

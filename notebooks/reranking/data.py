@@ -51,7 +51,7 @@ def load_collection(folder=DATA / "collection", split="test"):
 
 
 def load_topics(split):
-    """Returns the judged topics of "train" or "dev", as they were written: a list of dicts."""
+    """Returns the judged topics of a file in data/training, such as "dev": a list of dicts."""
     return list(read_json_lines(DATA / "training" / f"{split}.jsonl"))
 
 

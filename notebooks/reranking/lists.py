@@ -68,6 +68,11 @@ def load_long():
     return judged_pool(data.load_topics("long"))
 
 
+def load_contrasts():
+    """Returns the topics in data/training whose passages are nearly the same words as one Pool."""
+    return judged_pool(data.load_topics("contrasts"))
+
+
 def join(pools):
     """Returns one Pool with the texts of all `pools`, those of the first one first."""
     joined = Pool([], [], [], [])
