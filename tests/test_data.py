@@ -12,8 +12,8 @@ from reranking import data
 
 TYPES = {"question", "keyword", "howto", "paraphrase", "negation", "role", "number", "compare"}
 IDS = [f"p{i}" for i in range(1, 11)]
-FORMS = {"long": (4, 60, 330), "contrasts": (4, 8, 60)}  # passages a topic, their words; else:
-USUAL = 10, 20, 95
+USUAL = 10, 20, 95  # passages of a topic, and the fewest and most words of each
+FORMS = {"long": (4, 60, 330), "contrasts": (4, 8, 60)}  # the same where a file differs
 TRAINING = sorted(path.stem for path in (data.DATA / "training").glob("*.jsonl"))
 
 

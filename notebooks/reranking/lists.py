@@ -69,7 +69,7 @@ def load_long():
 
 
 def load_contrasts():
-    """Returns the topics in data/training whose passages are nearly the same words as one Pool."""
+    """Returns the contrasts in data/training, topics of nearly alike passages, as one Pool."""
     return judged_pool(data.load_topics("contrasts"))
 
 

@@ -119,8 +119,12 @@ def make_phases(pools, teacher, folder, steps, seed=0):
     def long(step, rng, score, score_before):
         """Lists of every pool; all but the contrasts keep what the model knew before."""
         # How many lists; own passages and others in each; share of the grades in the target.
-        parts = {"judged": (3, 5, 4, 0.7), "pairs": (2, 2, 5, 0.4), "long": (4, 4, 4, 0.4)}
-        parts["contrasts"] = (4, 4, 1, 0.9)
+        parts = {
+            "judged": (3, 5, 4, 0.7),
+            "long": (4, 4, 4, 0.4),
+            "contrasts": (4, 4, 1, 0.9),
+            "pairs": (2, 2, 5, 0.4),
+        }
         lists = []
         for name, mixer in mixers.items():
             count, *settings = parts[name]
