@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from reranking import data, int8, lists, models, recipe, training
+from reranking import data, int8, lists, models, pools, recipe, training
 
 NOTEBOOKS = Path(training.__file__).resolve().parents[1]
 
@@ -24,7 +24,7 @@ def small():
 
 @pytest.fixture(scope="module")
 def pool():
-    return lists.judged_pool(data.load_topics("train")[:3])
+    return pools.judged_pool(data.load_topics("train")[:3])
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_passages_from_afar_are_those_that_mislead_the_model(maker, pool):
 
 
 def test_mixed_lists_draw_on_every_pool_and_leave_judged_passages_out(pool, retriever):
-    joined = lists.join([pool, lists.judged_pool(data.load_topics("dev")[:2])])
+    joined = pools.join([pool, pools.judged_pool(data.load_topics("dev")[:2])])
     queries, passages = (retriever.encode(texts) for texts in (joined.queries, joined.passages))
     asked = range(len(pool.queries), len(joined.queries))
     maker = lists.ListMaker(joined, queries, passages, asked=asked)
@@ -174,8 +174,9 @@ def test_the_command_writes_the_mean_of_weights_in_folders(small, tmp_path, monk
 
 
 def test_no_topic_of_the_dev_split_is_learned_from():
-    loads = lists.load_judged, lists.load_long, lists.load_contrasts
-    learned = {text for load in loads for text in load().passages}
+    loaded = pools.load_pools()
+    assert list(loaded) == ["judged", "long", "contrasts"]
+    learned = {text for pool in loaded.values() for text in pool.passages}
     for split in ("dev", "long_dev", "contrasts_dev"):
         for topic in data.load_topics(split):
             assert not learned & {passage["text"] for passage in topic["passages"]}
@@ -184,7 +185,7 @@ def test_no_topic_of_the_dev_split_is_learned_from():
 def test_further_queries_belong_to_the_passages_of_their_topic():
     topics = data.load_topics("train")[:2]
     more = [{"topic": topics[1]["topic"], "queries": [{"text": "new", "rel": {"p3": 3, "p1": 0}}]}]
-    pool = lists.judged_pool(topics, more)
+    pool = pools.judged_pool(topics, more)
     assert pool.queries[-1] == "new" and pool.grades[-1] == {12: 3}
     assert pool.near[-1] == [10, 11, 13, 14, 15, 16, 17, 18, 19]
 
@@ -201,8 +202,8 @@ def write_pairs(folder, more=0):
 
 
 def test_question_pairs_are_read_with_their_answers_and_wrong_passages(tmp_path):
-    pool = lists.load_pairs(write_pairs(tmp_path, more=250))
-    assert len(pool.queries) == 3 + lists.AT_MOST["xquad_en"]
+    pool = pools.load_pairs(write_pairs(tmp_path, more=250))
+    assert len(pool.queries) == 3 + pools.AT_MOST["xquad_en"]
     first = pool.queries.index("q1")
     assert [pool.passages[n] for n in pool.grades[first]] == ["right 1"]
     assert [pool.passages[n] for n in pool.near[first]] == ["wrong"]
@@ -336,9 +337,10 @@ def test_help_explains_the_phases_and_a_missing_teacher_is_explained(tmp_path):
 def test_the_command_trains_all_phases_and_saves_the_weights(
     small, pool, dev, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(recipe, "load_judged", lambda: pool)
-    monkeypatch.setattr(recipe, "load_long", lambda: pool)
-    monkeypatch.setattr(recipe, "load_contrasts", lambda: pool)
+    few = dict.fromkeys(("judged", "long", "contrasts"), pool)
+    monkeypatch.setattr(
+        recipe, "load_pools", lambda pairs, seed: few | {"pairs": pools.load_pairs(pairs, seed)}
+    )
     monkeypatch.setattr(recipe, "within_topics", lambda *_, **__: dev)
     monkeypatch.setattr(recipe, "new_cross_encoder", lambda _: training.keep_layers(small, [0, 1]))
     out = tmp_path / "out"

@@ -8,8 +8,9 @@ import ipywidgets as ipw
 import numpy as np
 import torch
 
-from . import data, lists, training
+from . import data, pools, training
 from .evaluation import ndcg
+from .lists import ListMaker
 from .scaling import has_bfloat16
 from .search import shorten
 from .widgets import LABEL, Lab, html_table, slider, wide
@@ -107,7 +108,7 @@ class AdaptLab(Lab):
         """Returns the Pool to learn from and the one held out: every third query."""
         own = self.topic.value == OWN
         topic = self.topics.get(self.topic.value)
-        pool = read_own(self.text.value) if own else lists.judged_pool([topic])
+        pool = read_own(self.text.value) if own else pools.judged_pool([topic])
         held = [number % 3 == 2 for number in range(len(pool.queries))]
         if not any(held):
             held[-1] = True
@@ -177,7 +178,7 @@ class AdaptLab(Lab):
         try:
             learned, _ = self.pools()
             vectors = [self.retriever.encode(t) for t in (learned.queries, learned.passages)]
-            maker = lists.ListMaker(learned, *vectors, self.seed)
+            maker = ListMaker(learned, *vectors, self.seed)
 
             def chosen(step):
                 rng = np.random.default_rng([self.seed, step])
@@ -212,7 +213,7 @@ def part(pool, chosen):
     columns = (
         [row for row, keep in zip(column, chosen, strict=True) if keep] for column in pool[1:]
     )
-    return lists.Pool(pool.passages, *columns)
+    return pools.Pool(pool.passages, *columns)
 
 
 def read_own(text):
@@ -221,7 +222,7 @@ def read_own(text):
     `text` holds one object a line, such as {"text": "a passage", "queries": ["a query"]}.
     Raises ValueError with what to do if it cannot be used.
     """
-    pool = lists.Pool([], [], [], [])
+    pool = pools.Pool([], [], [], [])
     rows = list(data.parse_json_lines(text.splitlines(), "Your text"))
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict) or not isinstance(row.get("text"), str):

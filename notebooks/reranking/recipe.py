@@ -28,15 +28,8 @@ import numpy as np
 import torch
 
 from . import data, models
-from .lists import (
-    ListMaker,
-    join,
-    load_contrasts,
-    load_judged,
-    load_long,
-    load_pairs,
-    sentences,
-)
+from .lists import ListMaker
+from .pools import join, load_pools, sentences
 from .training import Trainer, ndcg, new_cross_encoder, replace_file, save, within_topics
 
 LONG_TOKENS = 320  # of query and passage together in phase 4
@@ -232,9 +225,7 @@ def main(arguments=None):
     teacher = models.load_bi_encoder(name)
     teacher.max_seq_length = 256
     options.out.mkdir(parents=True, exist_ok=True)
-    pools = {"judged": load_judged(), "long": load_long(), "contrasts": load_contrasts()}
-    if options.pairs:
-        pools["pairs"] = load_pairs(options.pairs, options.seed)
+    pools = load_pools(options.pairs, options.seed)
     steps = options.distil, options.judge, options.afar, *options.long
     phases = make_phases(pools, teacher, options.out, steps, options.seed)
     dev = within_topics(data.load_topics("dev"), per_topic=5)
