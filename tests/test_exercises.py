@@ -5,7 +5,7 @@ import importlib
 import numpy as np
 import pytest
 
-from reranking import Hit, exercises
+from reranking import Hit, data, exercises
 
 for number in range(1, 7):  # each module makes its exercises known
     importlib.import_module(f"reranking.exercises_0{number}")
@@ -58,12 +58,22 @@ CASES = [
     (
         "2.4",
         lambda: (
+            "phones without a camera",
+            "This phone has no camera, so it may be taken into the plant.",
+            "This phone has a very good camera.",
+        ),
+        "right",
+    ),
+    (
+        "2.4",
+        lambda: (
             "soap without perfume",
             "This soap contains no perfume.",
             "This soap contains perfume.",
         ),
-        "right",
+        "one of the probes",
     ),
+    ("2.4", lambda: ("snakes", *data.load_documents()[0][:2]), "section 2.2"),
     ("2.4", lambda: ("python", "a snake", "a snake"), "the same"),
     ("2.4", lambda: ("capital of france", "Paris is the capital.", "Salt."), "not fooled"),
 ]

@@ -13,14 +13,14 @@ def shares_of_grades(answer):
     if shares.shape != (4,):
         return "give four numbers, one for each passage."
     if np.allclose(shares, [1, 0, 0.25, 0]):
-        return "these are the weights. Divide them by their sum, so that the shares add up to 1."
+        return "these are the points. Divide them by their sum, so that the shares add up to 1."
     if np.allclose(shares, [0.6, 0, 0.4, 0], atol=0.005):
-        return "you divided the grades. First replace each grade by its weight: 1, 0.25, 0.06 or 0."
+        return "you divided the grades. First replace each grade by its points: 1, 0.25, 0.06 or 0."
     powers = np.exp([3, 0, 2, 0])
     if np.allclose(shares, powers / powers.sum(), atol=0.005):
-        return "this is softmax of the grades. The recipe has a weight for each grade."
+        return "this is softmax of the grades. The recipe has points for each grade."
     if not np.allclose(shares, [0.8, 0, 0.2, 0], atol=0.005):
-        return "the weights are 1, 0, 0.25 and 0. Divide each by their sum."
+        return "the points are 1, 0, 0.25 and 0. Divide each by their sum."
     return None
 
 

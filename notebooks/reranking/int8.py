@@ -17,7 +17,9 @@ class Int8CrossEncoder:
     """Scores pairs as a CrossEncoder does, with weights and activations in whole numbers.
 
     `folder` holds model_int8.onnx and tokenizer.json. `threads` is how many pairs are scored at
-    the same time: one for each processor core if None. Needs neither PyTorch nor transformers.
+    the same time. If None, it is the number in the environment variable OMP_NUM_THREADS, which
+    PyTorch follows too, or else one for each processor core. Needs neither PyTorch nor
+    transformers.
     Raises FileNotFoundError if the folder has no eight-bit form.
     """
 
@@ -32,7 +34,7 @@ class Int8CrossEncoder:
             raise FileNotFoundError(
                 f"{folder.name} has no {FILE}. Make it with int8.write_int8(folder)."
             )
-        self.threads = threads or os.cpu_count()
+        self.threads = threads or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count())
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(self.max_length)

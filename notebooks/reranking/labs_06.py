@@ -115,11 +115,14 @@ class AdaptLab(Lab):
         return part(pool, [not h for h in held]), part(pool, held)
 
     def ranks(self, model):
-        """Returns [(nDCG@10, rank of the best answer)] for the held-out queries."""
-        _, held = self.pools()
+        """Returns what `ranks_in` returns for the queries learned, and for those held out."""
+        return tuple(self.ranks_in(pool, model) for pool in self.pools())
+
+    def ranks_in(self, pool, model):
+        """Returns [(nDCG@10, rank of the best answer)] for the queries of a Pool."""
         found = []
-        for query, grades in zip(held.queries, held.grades, strict=True):
-            scores = model.predict([(query, text) for text in held.passages], batch_size=32)
+        for query, grades in zip(pool.queries, pool.grades, strict=True):
+            scores = model.predict([(query, text) for text in pool.passages], batch_size=32)
             order = np.argsort(-np.asarray(scores), kind="stable")
             best = max(grades, key=grades.get)
             rank = int(np.flatnonzero(order == best)[0]) + 1
@@ -131,20 +134,25 @@ class AdaptLab(Lab):
         learned, held = self.pools()
         if self.after is None:
             self.before = self.ranks(self.model)
-        after = self.after or [(None, "")] * len(self.before)
+        (of_learned, of_held), after = self.before, [(None, "")] * len(held.queries)
+        if self.after:
+            after = self.after[1]
         rows = [
             [shorten(query, 90), before[1], now[1]]
-            for query, before, now in zip(held.queries, self.before, after, strict=True)
+            for query, before, now in zip(held.queries, of_held, after, strict=True)
         ]
         those = "that one" if len(held.queries) == 1 else "those"
         line = (
             f"{len(held.passages)} passages. It learns from "
             f"{counted(len(learned.queries), 'query', 'queries')} and is tested on "
             f"{counted(len(held.queries), 'other', 'others')}. nDCG@10 on {those}: "
-            f"{np.mean([q for q, _ in self.before]):.3f} before"
+            f"{np.mean([q for q, _ in of_held]):.3f} before"
         )
         if self.after:
-            line += f", {np.mean([q for q, _ in self.after]):.3f} after"
+            line += f", {np.mean([q for q, _ in after]):.3f} after"
+        line += f". On what it learns from: {np.mean([q for q, _ in of_learned]):.3f} before"
+        if self.after:
+            line += f", {np.mean([q for q, _ in self.after[0]]):.3f} after"
         header = ["held-out query", "rank of the best answer, before", "after"]
         return f"<p>{html.escape(line)}.</p>" + html_table(header, rows)
 

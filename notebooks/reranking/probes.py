@@ -3,15 +3,19 @@
 import numpy as np
 
 
+def without_each_word(text):
+    """Returns the texts that are left when one word of `text` is left out: one for each word."""
+    words = text.split()
+    return [" ".join(words[:i] + words[i + 1 :]) or " " for i in range(len(words))]
+
+
 def occlude(reranker, query, text):
     """Returns [(word, drop)]: how much the score of `text` falls when that word is left out.
 
     A positive drop means that the word raised the score, a negative one that it lowered it.
     """
-    words = text.split()
-    without = [" ".join(words[:i] + words[i + 1 :]) or " " for i in range(len(words))]
-    scores = reranker.score(query, [text, *without])
-    return list(zip(words, np.round(scores[0] - scores[1:], 4).tolist(), strict=True))
+    scores = reranker.score(query, [text, *without_each_word(text)])
+    return list(zip(text.split(), np.round(scores[0] - scores[1:], 4).tolist(), strict=True))
 
 
 def compare(retriever, reranker, query, texts):
