@@ -157,9 +157,12 @@ def test_an_estimate_worked_by_hand():
     assert found.index_bytes == 28.8e9 and found.index_machines == 6  # 5 GB on each
     # 20 queries with 30 candidates: 600 pairs a second. 50 x 0.8 x 0.7 = 28 on a core.
     assert found.rerank_cores == math.ceil(600 / 28) == 22
+    # 28.8 million vectors take 1.44 s of a core, for 20 queries 28.8 s, with cores busy at 0.7.
+    assert found.search_cores == math.ceil(28.8 / 0.7) == 42
     assert found.machines == 6 and found.month_cost == pytest.approx(6 * 16 * 0.1 * 730)
     many = cluster_costs.estimate(28_800_000, a._replace(queries_per_second=200))
-    assert many.rerank_cores == 215 and many.machines == 14, "now the reading decides"
+    assert many.rerank_cores == 215 and many.search_cores == 412
+    assert many.machines == math.ceil((215 + 412) / 16) == 40, "now the cores decide"
 
 
 def test_more_cores_change_the_time_and_not_the_cost():

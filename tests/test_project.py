@@ -74,6 +74,17 @@ def test_installed_versions_are_the_pinned_ones():
         assert metadata.version(name).split("+")[0] == version, name
 
 
+def test_the_package_says_where_each_of_its_modules_belongs():
+    folder = ROOT / "notebooks" / "reranking"
+    told = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+    told = re.sub(
+        r"(\w+)_01 to \w+_06", lambda m: " ".join(f"{m[1]}_0{n}" for n in range(1, 7)), told
+    )
+    listed = set(re.findall(r"\w+", told.split("Importing the package")[0]))
+    for path in folder.glob("[a-z]*.py"):
+        assert path.stem in listed, f"{path.stem} is not named in reranking/__init__.py"
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
 def test_code_cells_fit_on_a_screen(path):
     for cell in cells(path, "code"):

@@ -1,6 +1,18 @@
 """Two-stage retrieval with reranking: the helper module of the course.
 
-Read the files in this order: `search`, `models`, `data`, `evaluation`, then whichever you need.
+Each module begins with a line that says what it is for. Read them as you meet them:
+
+- from notebook 1 on: search, models, data, evaluation, timing, plots, widgets
+- notebook 2: probes, int8
+- notebook 3: first_stages, gallery
+- notebook 4: vector_sets, vector_indexes, scaling, distractors
+- notebook 5: serving, batching, load, caching, deadlines, monitoring, learned_sparse,
+  vector_database, cluster, cluster_costs
+- notebook 6: training, pools, lists, recipe
+
+What you need not read: labs_01 to labs_06 with own_documents and previews, exercises and
+exercises_01 to exercises_06, guard, database_trials.
+
 Importing the package is fast: PyTorch is loaded when a model is first asked for.
 """
 

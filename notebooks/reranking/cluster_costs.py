@@ -35,6 +35,7 @@ class Assumptions(NamedTuple):
     machine_cores: int = 16
     queries_per_second: float = 20
     candidates: int = 30  # that are reranked for each query
+    scan_per_million: float = 0.05  # seconds in which a core looks at a million vectors
     busy: float = 0.7  # share of the time in which cores may be busy, or queues grow
 
 
@@ -46,17 +47,18 @@ class Estimate(NamedTuple):
     encode_cost: float
     index_bytes: float
     index_machines: int  # so that the index fits into their memory
+    search_cores: int  # that look at all vectors for every query in time
     rerank_cores: int  # that read the candidates of all queries in time
-    machines: int  # that hold the index and have the cores to rerank
+    machines: int  # that hold the index and have these cores
     month_cost: float  # of these machines
 
 
 def estimate(passages, a):
     """Returns the Estimate for a number of passages under the Assumptions `a`.
 
-    Left out: time to load models, reading and moving text, building and searching the index,
-    encoding the queries, disks, network, spare machines, people. Raises ValueError for a quantity
-    that cannot be.
+    Left out: time to load models, reading and moving text, building the index, encoding the
+    queries, disks, network, spare machines, people. Raises ValueError for a quantity that cannot
+    be.
     """
     for name, value in {"passages": passages, **a._asdict()}.items():
         if not value > 0 and name != "lost":
@@ -72,13 +74,16 @@ def estimate(passages, a):
     index_machines = math.ceil(index_bytes / (a.machine_bytes * a.index_share))
     pairs = a.queries_per_second * a.candidates
     rerank_cores = math.ceil(pairs / (a.pairs_per_second * useful * a.busy))
-    machines = max(index_machines, math.ceil(rerank_cores / a.machine_cores))
+    scan = passages / 1e6 * a.scan_per_million  # core-seconds a query
+    search_cores = math.ceil(a.queries_per_second * scan / a.busy)
+    machines = max(index_machines, math.ceil((search_cores + rerank_cores) / a.machine_cores))
     return Estimate(
         core_hours,
         core_hours / a.cores,
         core_hours * a.price,
         index_bytes,
         index_machines,
+        search_cores,
         rerank_cores,
         machines,
         machines * a.machine_cores * a.price * HOURS_A_MONTH,
