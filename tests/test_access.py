@@ -119,6 +119,22 @@ def test_numbers_on_a_heat_map_can_be_read():
         assert contrast(text.get_color(), tuple(cell)) >= 4.5, text.get_text()
 
 
+@pytest.mark.parametrize(
+    ("most", "draw"),
+    [
+        (4, lambda names: plots.histogram({name: [0.0, 1.0] for name in names}, "", "")),
+        (4, lambda names: plots.curves({name: ([0, 1], [0, 1]) for name in names}, "", "", "")),
+        (2, lambda names: plots.learning([1.0], [1.0], {0: 0.5}, dict.fromkeys(names, 0.5), "")),
+    ],
+    ids=["histogram", "curves", "learning"],
+)
+def test_no_series_is_left_out_of_a_figure_in_silence(most, draw):
+    drawn = {text.get_text() for text in draw("abcd"[:most]).axes[-1].get_legend().get_texts()}
+    assert set("abcd"[:most]) <= drawn
+    with pytest.raises(ValueError, match=f"{most + 1} series, but only {most}"):
+        draw("abcde"[: most + 1])
+
+
 # How people without one of the three kinds of cones see (Machado, Oliveira, Fernandes, 2009).
 BLINDNESS = {
     "none": np.eye(3),

@@ -56,6 +56,47 @@ def test_a_removed_passage_is_never_found_again(cached, small, documents, query)
     assert first not in [hit.text for hit in cached.search(query)]
 
 
+def test_another_model_in_a_stage_is_noticed_by_a_cache_in_use(cached, small, query, monkeypatch):
+    class Opposite:
+        def __init__(self, model):
+            self.model = model
+
+        def predict(self, pairs, **options):
+            return -self.model.predict(pairs)
+
+        def encode(self, texts, **options):
+            return -self.model.encode(texts, **options)
+
+    first = cached.search(query)
+    reranker = cached.search_through.reranker
+    monkeypatch.setattr(reranker, "model", Opposite(reranker.model))
+    second = cached.search(query)
+    assert second[0].score == pytest.approx(reranker.score(query, [second[0].text])[0], abs=1e-3)
+    assert second[0].doc_id != first[0].doc_id and cached.hits["results"] == 0
+    monkeypatch.setattr(small, "model", Opposite(small.model))
+    found = {hit.doc_id for hit in cached.search(query)}
+    assert found <= {hit.doc_id for hit in small.retrieve(query, 5)}
+    assert not found & {hit.doc_id for hit in first}
+    monkeypatch.undo()
+    assert cached.search(query) == first and cached.hits["results"] == 1  # its entry still holds
+
+
+def test_what_is_done_to_an_answer_does_not_reach_the_cache(cached, query):
+    first = cached.search(query)
+    kept = list(first)
+    first.clear()
+    again = cached.search(query)
+    assert again == kept and isinstance(again, list)
+    again.reverse()
+    assert cached.search(query) == kept
+
+
+def test_searching_before_indexing_says_what_to_do(retriever, fast, query):
+    empty = widgets.share_model(retriever)
+    with pytest.raises(RuntimeError, match="index_documents"):
+        caching.CachedSearch(rr.TwoStageSearch(empty, fast)).search(query)
+
+
 def test_the_normalised_key_changes_no_vector_and_no_score(retriever, fast, collection):
     for query in list(collection.queries.values())[::200]:
         odd = "  " + query.upper().replace(" ", " \t ")
@@ -65,21 +106,20 @@ def test_the_normalised_key_changes_no_vector_and_no_score(retriever, fast, coll
         assert fast.score(query, [text]) == fast.score(caching.normalise(odd), [text])
 
 
-def test_fingerprints_change_with_passages_and_with_the_tokenizer(small, fast, documents):
+def test_fingerprints_change_with_passages_and_with_the_tokenizer(
+    small, fast, documents, monkeypatch
+):
     from tokenizers import Tokenizer
 
     before = caching.passages_fingerprint(small)
     assert before == caching.passages_fingerprint(small.index_documents(documents))
     assert before != caching.passages_fingerprint(small.index_documents(documents[::-1]))
     weights = caching.weights_fingerprint(small, fast)
-    healthy, fast.model.tokenizer = (
-        fast.model.tokenizer,
-        Tokenizer.from_str(fast.model.tokenizer.to_str()),
-    )
+    copy = Tokenizer.from_str(fast.model.tokenizer.to_str())
+    monkeypatch.setattr(fast.model, "tokenizer", copy)
     assert caching.weights_fingerprint(small, fast) == weights
-    fast.model.tokenizer.enable_truncation(6)
+    copy.enable_truncation(6)
     assert caching.weights_fingerprint(small, fast) != weights
-    fast.model.tokenizer = healthy
 
 
 def test_a_popular_query_comes_up_in_proportion_to_its_rank():

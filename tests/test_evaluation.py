@@ -29,6 +29,11 @@ def test_a_query_without_a_relevant_hit_counts_as_zero():
     assert frame.loc["q"].tolist() == [0, 0, 0, 0]
 
 
+def test_a_query_without_judgements_is_named():
+    with pytest.raises(ValueError, match="judgements of the query 'new'"):
+        evaluation.evaluate({"q": hits("a"), "new": hits("a")}, {"q": {"a": 3}})
+
+
 def test_bootstrap_interval_covers_the_true_mean_in_most_repetitions():
     rng = np.random.default_rng(1)
     covered = 0

@@ -17,11 +17,12 @@ import pytest
 import reranking as rr
 from reranking import models
 
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 OFFICIAL = models.CROSS_ENCODER
 LOAD = """
-import time, reranking
+import sys, time, reranking
 start = time.perf_counter()
-reranker = reranking.CrossEncoderReranker()
+reranker = reranking.CrossEncoderReranker(sys.argv[1])
 print("seconds", round(time.perf_counter() - start, 1))
 print("score", reranker.score("a query", ["a passage"]).shape)
 """
@@ -38,6 +39,8 @@ class Hub:
     def __init__(self, mood):
         self.mood = mood
         self.files = {p.name: p.read_bytes() for p in models.OUR_CROSS_ENCODER.glob("*.*")}
+        if mood == "no safetensors":
+            self.files["pytorch_model.bin"] = self.files.pop("model.safetensors")
         self.server = QuietServer(("127.0.0.1", 0), self.handler())
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -109,7 +112,7 @@ class Hub:
         return {"id": OFFICIAL, "modelId": OFFICIAL, "sha": "a" * 40, "siblings": siblings}
 
 
-def load(choice, cache, hub=None):
+def load(choice, cache, hub=None, name=OFFICIAL):
     """Runs LOAD in a process of its own; returns (exit code, output, seconds)."""
     environment = {
         **os.environ,
@@ -121,8 +124,8 @@ def load(choice, cache, hub=None):
     environment.pop("HF_HUB_CACHE", None)
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", LOAD],
-        cwd="notebooks",
+        [sys.executable, "-W", "ignore", "-c", LOAD, name],
+        cwd=NOTEBOOKS,
         env=environment,
         capture_output=True,
         text=True,
@@ -169,7 +172,9 @@ def test_official_weights_are_downloaded_once_then_found_in_the_cache(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    "hub", ["absent", "slow", "error 500", "truncated", "wrong checksum"], indirect=True
+    "hub",
+    ["absent", "slow", "error 500", "truncated", "wrong checksum", "no safetensors"],
+    indirect=True,
 )
 def test_a_bad_hub_leads_to_our_weights_and_an_untouched_cache(tmp_path, hub):
     code, output, seconds = load("auto", tmp_path, hub)
@@ -185,6 +190,15 @@ def test_official_says_clearly_when_it_cannot_be_had(tmp_path, hub):
     code, output, _ = load("official", tmp_path, hub)
     assert code != 0
     assert "ModelNotAvailable" in output and "RERANKING_MODELS=bundled" in output
+    assert not left_over(tmp_path)
+
+
+@pytest.mark.parametrize("hub", ["no safetensors"], indirect=True)
+def test_another_model_without_safetensors_is_refused_with_the_reason(tmp_path, hub):
+    code, output, _ = load("auto", tmp_path, hub, "someone/old-model")
+    assert code != 0 and "ModelNotAvailable: someone/old-model" in output
+    assert "it has no weights in safetensors form" in output
+    assert "RERANKING_MODELS" not in output, "the course's own weights are no help for this name"
     assert not left_over(tmp_path)
 
 
@@ -227,6 +241,8 @@ def test_the_eight_bit_form_is_of_the_same_weights_and_needs_no_neighbours(
     assert "in eight bits" in capsys.readouterr().out
     scores = fast.score(query, documents)
     assert np.corrcoef(scores, rr.CrossEncoderReranker().score(query, documents))[0, 1] > 0.99
+    with pytest.raises(TypeError, match="max_length"):
+        rr.CrossEncoderReranker(fast=True, max_length=64)
     alone = np.concatenate([fast.score(query, [text]) for text in documents])
     assert np.array_equal(scores, alone)
     assert fast.score(query, ["word " * 5000]).shape == (1,)

@@ -33,6 +33,15 @@ def test_signals_tell_what_reranking_changed():
     }
 
 
+def test_signals_of_a_single_hit_have_no_lead_and_no_hits_are_named():
+    one = {"q": [rr.Hit(1, 0.5, "")]}
+    row = monitoring.signals(one, one).loc["q"]
+    assert np.isnan(row["lead of the first"]) and row.drop("lead of the first").notna().all()
+    for before, after in ((one, {"q": []}), ({"q": []}, one)):
+        with pytest.raises(ValueError, match="'q' has no hits"):
+            monitoring.signals(before, after)
+
+
 def test_a_draft_holds_every_passage_once_and_is_fair():
     rng = np.random.default_rng(0)
     first, second = list("abcdef"), list("bdxyza")
@@ -59,6 +68,13 @@ def test_interleaving_finds_the_better_list_and_no_difference_to_itself():
     assert sum(monitoring.contest(good, bad, qrels, 200, k=4)) > 0
     power = monitoring.power(outcomes, [10, 300])
     assert power[10] < power[300]
+
+
+def test_a_contest_has_as_many_outcomes_as_queries_and_refuses_an_odd_number():
+    one = {"q": [rr.Hit(1, 0.5, "")]}
+    assert len(monitoring.contest(one, one, {"q": {}}, 6)) == 6
+    with pytest.raises(ValueError, match="even, not 5"):
+        monitoring.contest(one, one, {"q": {}}, 5)
 
 
 def test_the_sign_test_ignores_ties():

@@ -83,7 +83,13 @@ def test_a_full_scan_block_by_block_finds_what_one_exact_search_finds(million, q
         scan.see(start, vectors[start : start + 3000])
     expected = np.argsort(-(query_vectors @ vectors.T), axis=1)[:, :20]
     assert (scan.numbers == expected).mean() > 0.99
-    assert scan.measured().nbytes > 8000 * 384 * 4
+    assert scan.measured().nbytes == 9000 * 384 * 4
+
+
+def test_a_full_scan_times_real_searches_only(million, query_vectors):
+    scan = vector_indexes.FullScan(query_vectors[:3], k=20, timed=10)
+    scan.see(0, million.first(500))
+    assert len(scan.seconds) == 3 and scan.seconds.min() > 0
 
 
 def test_every_index_reaches_the_wanted_recall_when_its_dial_is_turned(million, query_vectors):
@@ -128,6 +134,11 @@ def test_everything_was_recorded_with_machine_and_date(recorded):
         assert tuple(sorted(by_size)) == scaling.SIZES
 
 
+def test_the_recorded_exact_search_reads_every_number_of_every_vector(recorded):
+    for size, measured in recorded["exact"].items():
+        assert measured.nbytes == size * 384 * 4
+
+
 def test_the_recorded_approximate_search_holds_the_promise(recorded):
     ivf, exact = recorded["IVF"][1_000_000], recorded["exact"][1_000_000]
     assert ivf.recall >= vector_indexes.WANTED
@@ -163,11 +174,13 @@ def test_a_plan_keeps_to_the_budget_and_pays_for_every_query(recorded):
 
 
 def test_a_plan_says_what_is_impossible(recorded):
-    assert all(plan.problem for plan in make_plan(recorded, budget=0.001))
-    assert all(
-        "no time left" in p.problem or "too slow" in p.problem or "finds too few" in p.problem
-        for p in make_plan(recorded, budget=0.012)
-    )
+    poor = {"exact": {10**5: recorded["exact"][10**5]._replace(recall=0.9)}}
+    for measured, budget, problem in (
+        (recorded, 0.001, "too slow: the budget is spent before reranking"),
+        (poor, 1.0, "finds too few: recall@100 is 0.90"),
+        ({"exact": recorded["exact"]}, 0.02, "no time left to rerank"),
+    ):
+        assert {p.problem for p in make_plan(measured, budget=budget)} == {problem}
 
 
 # The second stage among distractors
@@ -241,6 +254,19 @@ def test_settings_for_speed_leave_the_scores_and_the_model_alone(reranker, colle
     for other in (rr.CrossEncoderReranker(fast=True).model, scaling.in_bfloat16(reranker.model)):
         assert np.corrcoef(scaling.timed_scores(other, pairs)[0], before)[0, 1] > 0.8
     assert np.allclose(scaling.timed_scores(reranker.model, pairs)[0], before, atol=1e-5)
+
+
+def test_a_failed_measurement_leaves_the_length_of_the_model_alone():
+    class Broken:
+        max_seq_length = 512
+
+        def predict(self, pairs, **options):
+            raise KeyboardInterrupt
+
+    model = Broken()
+    with pytest.raises(KeyboardInterrupt):
+        scaling.timed_scores(model, [("a", "b")], tokens=16)
+    assert model.max_seq_length == 512
 
 
 # Lab

@@ -102,7 +102,7 @@ def test_pasted_text_is_never_shown_as_html(lab):
 
 
 def test_watching_measures_before_in_between_and_at_the_end(small, retriever):
-    pool = lists.judged_pool(data.load_topics("train")[:1])
+    pool = pools.judged_pool(data.load_topics("train")[:1])
     maker = lists.ListMaker(pool, *map(retriever.encode, (pool.queries, pool.passages)))
     model = training.keep_layers(small, [0, 1])
 

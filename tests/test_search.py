@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sentence_transformers import util
 
 import reranking as rr
+from reranking import evaluation
 from reranking.search import best
 
 ODD_TEXTS = {
@@ -134,6 +136,13 @@ def test_no_candidates_give_no_results(reranker, query):
     assert reranker.rerank(query, []) == []
 
 
+def test_no_queries_give_no_results(retriever):
+    assert retriever.retrieve_many([]) == []
+    assert evaluation.retrieve_all(retriever, {}, top_k=5) == {}
+    with pytest.raises(ValueError, match="at least 1"):
+        retriever.retrieve_many([], top_k=0)
+
+
 def test_a_table_of_hits_counts_ranks_from_one(retriever, query):
     frame = rr.table(retriever.retrieve(query))
     assert list(frame.index) == [1, 2, 3, 4, 5] and list(frame.columns) == [
@@ -145,4 +154,5 @@ def test_a_table_of_hits_counts_ranks_from_one(retriever, query):
 
 def test_importing_the_module_does_not_load_pytorch():
     code = "import sys, reranking; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd="notebooks").returncode == 0
+    notebooks = Path(__file__).resolve().parents[1] / "notebooks"
+    assert subprocess.run([sys.executable, "-c", code], cwd=notebooks).returncode == 0

@@ -130,9 +130,11 @@ def test_mixed_lists_draw_on_every_pool_and_leave_judged_passages_out(pool, retr
     assert other_pools
 
 
-def test_alpha_one_leaves_the_teacher_out(maker):
+def test_alpha_one_leaves_the_teacher_out(maker, pool):
     labels = maker.topic(0, np.random.default_rng(0), alpha=1)
-    assert (labels.target == 0).any() and labels.target.max() <= 1
+    known = pool.grades[pool.queries.index(labels.query)]
+    grades = [known.get(pool.passages.index(text), 0) for text in labels.passages]
+    assert labels.target == pytest.approx(lists.label_share(grades)) and 0 in grades
     assert maker.topic(0, np.random.default_rng(0), alpha=0.7).target.min() > 0
 
 
@@ -188,6 +190,16 @@ def test_further_queries_belong_to_the_passages_of_their_topic():
     pool = pools.judged_pool(topics, more)
     assert pool.queries[-1] == "new" and pool.grades[-1] == {12: 3}
     assert pool.near[-1] == [10, 11, 13, 14, 15, 16, 17, 18, 19]
+
+
+def test_grades_belong_to_the_passages_by_their_ids_whatever_their_order():
+    topic = data.load_topics("train")[0]
+    turned = topic | {"passages": topic["passages"][::-1]}
+    graded = [
+        [{pool.passages[n]: grade for n, grade in grades.items()} for grades in pool.grades]
+        for pool in (pools.judged_pool([topic]), pools.judged_pool([turned]))
+    ]
+    assert graded[0] == graded[1]
 
 
 def write_pairs(folder, more=0):

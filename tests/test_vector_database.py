@@ -1,6 +1,7 @@
 """The promises of the vector database: the same hits, filters, deletions, and nothing lost."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -89,6 +90,17 @@ def test_a_database_that_forgets_deletions_would_be_noticed(database, judged):
     database.delete = lambda ids: None
     vectors = judged.doc_embeddings[:1]
     assert database_trials.search_while_writing(database, vectors, 1.0).late > 0
+
+
+def test_a_failed_write_ends_the_searching_thread_too(database, judged):
+    def full(ids):
+        raise OSError("the disk is full")
+
+    database.delete = full
+    before = set(threading.enumerate())
+    with pytest.raises(OSError, match="disk is full"):
+        database_trials.search_while_writing(database, judged.doc_embeddings[:1], 5.0)
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_kill_in_the_middle_of_a_write_loses_nothing(database, judged):

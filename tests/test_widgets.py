@@ -89,6 +89,15 @@ def test_quiz_explains_every_option_and_counts():
     assert "Right." in quiz.answers[0].value and "1 of 1" in quiz.status.value
 
 
+def test_the_progress_bar_goes_also_after_an_error(monkeypatch):
+    closed = []
+    monkeypatch.setattr(widgets.ipw.IntProgress, "close", lambda bar: closed.append(bar.value))
+    with pytest.raises(ZeroDivisionError):
+        for number in widgets.progress([2, 1, 0]):
+            1 / number
+    assert closed == [2]
+
+
 def test_every_lab_has_a_preview_for_readers_without_a_kernel(search_lab):
     page = search_lab._repr_mimebundle_()
     assert "known for its readability" in page["text/html"]

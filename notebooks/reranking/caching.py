@@ -10,7 +10,7 @@ import pickle
 import numpy as np
 from cachetools import LRUCache
 
-from .search import Hit, best, check_query, check_top_k
+from .search import Hit, best, check_indexed, check_query, check_top_k
 
 LAYERS = ("results", "vectors", "scores")
 
@@ -38,6 +38,8 @@ class CachedSearch:
     """Two-stage search with a cache for each costly step. Not for several threads at once.
 
     The least recently used entry makes room for a new one. `hits` and `misses` count by layer.
+    New passages and another model in a stage are seen. A change inside a model, in its arrays or
+    its tokenizer, is not: make a new CachedSearch then.
     """
 
     def __init__(self, search, size=1000, key=normalise):
@@ -49,26 +51,25 @@ class CachedSearch:
             "scores": LRUCache(size * search.candidates),
         }
         self.hits, self.misses = dict.fromkeys(LAYERS, 0), dict.fromkeys(LAYERS, 0)
-        self.weights = weights_fingerprint(search.retriever, search.reranker)
+        self.models, self.weights = (None, None), None
         self.indexed, self.passages = None, None
+        self.weights_now()  # so that the first search need not wait for it
 
     def search(self, query, top_k=None):
         """Returns what `search.search(query, top_k)` returns, from the caches where they know."""
         query = self.key(check_query(query))
         top_k = self.search_through.top_k if top_k is None else check_top_k(top_k)
         depth = max(self.search_through.candidates, top_k)
-        key = (self.weights, self.passages_now(), depth, top_k, query)
-        return self.remember("results", key, lambda: self.rerank(query, depth)[:top_k])
+        key = (self.weights_now(), self.passages_now(), depth, top_k, query)
+        return list(self.remember("results", key, lambda: tuple(self.rerank(query, depth)[:top_k])))
 
     def rerank(self, query, depth):
         """Returns `depth` candidates in their new order; only unknown pairs are scored."""
-        retriever = self.search_through.retriever
-        vector = self.remember(
-            "vectors", (self.weights, query), lambda: retriever.encode([query])[0]
-        )
+        retriever, weights = self.search_through.retriever, self.weights_now()
+        vector = self.remember("vectors", (weights, query), lambda: retriever.encode([query])[0])
         found = best(retriever.doc_embeddings @ vector, depth)
         texts = [retriever.documents[i] for i in found]
-        keys = [(self.weights, query, text) for text in texts]
+        keys = [(weights, query, text) for text in texts]
         cache = self.caches["scores"]
         unknown = [i for i, key in enumerate(keys) if key not in cache]
         self.hits["scores"] += len(keys) - len(unknown)
@@ -90,10 +91,21 @@ class CachedSearch:
             self.caches[layer][key] = compute()
         return self.caches[layer][key]
 
+    def weights_now(self):
+        """Returns the fingerprint of the weights, worked out anew only for another model."""
+        stages = self.search_through.retriever, self.search_through.reranker
+        models = tuple(stage.model for stage in stages)
+        if any(new is not old for new, old in zip(models, self.models, strict=True)):
+            self.models, self.weights = models, weights_fingerprint(*stages)
+        return self.weights
+
     def passages_now(self):
-        """Returns the fingerprint of the passages, worked out anew only after new indexing."""
+        """Returns the fingerprint of the passages, worked out anew only after new indexing.
+
+        Raises RuntimeError before indexing.
+        """
         retriever = self.search_through.retriever
-        if retriever.doc_embeddings is not self.indexed:
+        if check_indexed(retriever) is not self.indexed:
             self.indexed = retriever.doc_embeddings
             self.passages = passages_fingerprint(retriever)
         return self.passages
@@ -127,21 +139,21 @@ def weights_fingerprint(retriever, reranker):
     return hashlib.sha256(vector.tobytes() + scores.tobytes()).hexdigest()[:16]
 
 
-def popular_stream(queries, requests, exponent=1.0, seed=0):
+def popular_stream(queries, requests, exponent=1.0):
     """Returns a list of `requests` queries, the one of rank r in proportion to 1 / r^exponent.
 
-    Which query has which rank is drawn by `seed`. Source: Zipf's law; for queries of search
+    Which query has which rank is drawn once for all. Source: Zipf's law; for queries of search
     engines see Baeza-Yates and others, The Impact of Caching on Search Engines, SIGIR 2007.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     queries = [list(queries)[i] for i in rng.permutation(len(queries))]
     share = 1 / np.arange(1, len(queries) + 1) ** exponent
     return [queries[i] for i in rng.choice(len(queries), requests, p=share / share.sum())]
 
 
-def retyped(queries, seed=0):
+def retyped(queries):
     """Returns the queries as people would type them: letters, blanks and a final "?" vary."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     forms = (
         lambda query: query,
         lambda query: query.lower(),

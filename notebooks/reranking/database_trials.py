@@ -1,6 +1,6 @@
 """Two trials of a database: searching while it is written to, and a process killed in a write.
 
-`python -m reranking.database_trials FOLDER FIRST` is the process that is killed: it writes forever.
+`python -m reranking.database_trials FOLDER` is the process that is killed: it writes forever.
 """
 
 import json
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,19 +54,21 @@ def search_while_writing(database, vectors, seconds=1.5):
     thread = threading.Thread(target=look)
     thread.start()
     until, rounds = time.perf_counter() + seconds, 0
-    while time.perf_counter() < until:
-        ids = [f"moment {rounds} {row}" for row in range(len(vectors))]
-        database.add([f"Here for a moment: {i}." for i in ids], ids, vectors=vectors)
-        there = time.perf_counter()
-        time.sleep(0.03)  # the other thread gets a turn
-        leaving = time.perf_counter()
-        database.delete(ids)
-        for row, doc_id in enumerate(ids):
-            added[doc_id] = (row, there, leaving)
-            deleted[doc_id] = time.perf_counter()
-        rounds += 1
-    stop.set()
-    thread.join()
+    try:
+        while time.perf_counter() < until:
+            ids = [f"moment {rounds} {row}" for row in range(len(vectors))]
+            database.add([f"Here for a moment: {i}." for i in ids], ids, vectors=vectors)
+            there = time.perf_counter()
+            time.sleep(0.03)  # the other thread gets a turn
+            leaving = time.perf_counter()
+            database.delete(ids)
+            for row, doc_id in enumerate(ids):
+                added[doc_id] = (row, there, leaving)
+                deleted[doc_id] = time.perf_counter()
+            rounds += 1
+    finally:  # a write may fail: the other thread must end all the same
+        stop.set()
+        thread.join()
     late = sum(began > deleted[i] for _, began, _, ids in looks for i in ids if i in deleted)
     missed = sum(
         row == wanted and there < began and ended < leaving and i not in ids
@@ -83,22 +86,23 @@ class Killed(NamedTuple):
     cut: set  # ids of passages whose write had begun
 
 
-def kill_in_a_write(folder, first=0, writes=5, seed=0):
-    """Starts a process that writes to the database in `folder`, and kills it within a write.
+def kill_in_a_write(folder, writes=5):
+    """Returns what was Killed: a process that wrote to the database in `folder`, within a write.
 
     The process announces each write before it begins and acknowledges it after. After `writes`
-    of them it is killed, at a moment drawn at random from the usual length of a write. It may be
-    too late by a hair: then the last write is acknowledged, and `cut` is empty. Returns Killed.
+    of them it is killed within the next one, at a random moment of the first 80 % of the shortest
+    so far. It may be too late by a hair: then the last write is acknowledged, and `cut` is empty.
+    Raises RuntimeError if the process ends before its first write is acknowledged.
     """
     command = [sys.executable, "-W", "ignore", "-m", "reranking.database_trials"]
     process = subprocess.Popen(
-        [*command, str(Path(folder).resolve()), str(first)],
+        [*command, str(Path(folder).resolve())],
         cwd=Path(__file__).parents[1],
         stdout=subprocess.PIPE,
         text=True,
     )
-    lines = kill_within(process, writes, np.random.default_rng(seed))
-    if process.returncode == 0 or ["end", str(first)] not in lines:
+    lines = kill_within(process, writes, np.random.default_rng(0))
+    if process.returncode == 0 or ["end", "0"] not in lines:
         raise RuntimeError("The writer ended before it was killed. Is the folder writable?")
     done = {int(number) for what, number in lines if what == "end"}
     cut = {int(number) for what, number in lines if what == "begin"} - done
@@ -133,19 +137,17 @@ def written(number):
     return [f"write {number} passage {place}" for place in range(WRITE)]
 
 
-def write_until_killed(folder, first):
+def write_until_killed(folder):
     """Writes 20 passages at a time, and says before and after each write which it is."""
     database = vector_database.DatabaseRetriever(folder)
-    rng = np.random.default_rng(first)
-    number = first
-    while True:
+    rng = np.random.default_rng(0)
+    for number in count():
         vectors = rng.standard_normal((WRITE, vector_database.DIMENSIONS), np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         ids = written(number)
         print("begin", number, flush=True)
         database.add([f"Text of {doc_id}." for doc_id in ids], ids, vectors=vectors)
         print("end", number, flush=True)
-        number += 1
 
 
 def recorded():
@@ -202,4 +204,4 @@ def kills(record):
 
 
 if __name__ == "__main__":
-    write_until_killed(sys.argv[1], int(sys.argv[2]))
+    write_until_killed(sys.argv[1])

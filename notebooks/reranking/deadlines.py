@@ -36,9 +36,8 @@ def rerank_within(reranker, query, hits, seconds, chunk=4, pace=0.0, patience=No
             why = "deadline"
             break
         before = order(scores, hits)[:top]
-        scores += list(
-            reranker.score(query, [hit.text for hit in hits[len(scores) : len(scores) + chunk]])
-        )
+        chunk_texts = [hit.text for hit in hits[len(scores) : len(scores) + chunk]]
+        scores += [float(score) for score in reranker.score(query, chunk_texts)]
         settled = settled + 1 if order(scores, hits)[:top] == before else 0
         longest, now = max(longest, time.perf_counter() - now), time.perf_counter()
         if patience and settled >= patience and len(scores) < len(hits):

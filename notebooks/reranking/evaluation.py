@@ -57,6 +57,7 @@ def evaluate(results, qrels, measures=MEASURES):
 
     `results` is {query id: list of Hit}, `qrels` is {query id: {passage id: grade}}. The measures
     are those of ir_measures, by the names used there: https://ir-measur.es
+    Raises ValueError for a query without judgements.
     """
     import ir_measures
     import pandas as pd
@@ -65,6 +66,8 @@ def evaluate(results, qrels, measures=MEASURES):
         query_id: {str(hit.doc_id): float(len(hits) - rank) for rank, hit in enumerate(hits)}
         for query_id, hits in results.items()
     }
+    if absent := [query_id for query_id in run if query_id not in qrels]:
+        raise ValueError(f"There are no judgements of the query {absent[0]!r}.")
     judged = {query_id: qrels[query_id] for query_id in run}
     parsed = [ir_measures.parse_measure(measure) for measure in measures]
     rows = [

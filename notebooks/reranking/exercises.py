@@ -11,7 +11,10 @@ CHECKS = {}  # name of the exercise -> (what a right answer shows, function retu
 
 
 def check(name, answer):
-    """Prints whether the answer to an exercise is right, else a hint. Raises nothing."""
+    """Prints whether the answer to an exercise is right, else a hint.
+
+    No answer makes it raise an error. Raises KeyError for a name that no exercise has.
+    """
     praise, find_problem = CHECKS[name]
     if answer is ...:
         print(f"Exercise {name}: no answer yet. Replace ... by your own and run the cell again.")
@@ -35,7 +38,7 @@ def exercise(name, praise):
 
 @lru_cache(maxsize=1)
 def sample():
-    """Returns a retriever over the ten documents, for the checks."""
+    """Returns a retriever over the ten documents, and the sample query, for the checks."""
     documents, query = load_documents()
     return BiEncoderRetriever().index_documents(documents), query
 

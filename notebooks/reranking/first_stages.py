@@ -27,6 +27,7 @@ class BM25Retriever:
         self.index.index(self.tokenize(self.texts), show_progress=False)
 
     def tokenize(self, texts):
+        """Returns the texts as BM25 reads them: the stems of their words, as numbers."""
         return bm25s.tokenize(list(texts), stemmer=stem, show_progress=False)
 
     def retrieve(self, query, top_k):
@@ -49,7 +50,7 @@ def fuse(first, second, weight=1.0, constant=60):
     return [Hit(doc_id, total[doc_id], texts[doc_id]) for doc_id in ids]
 
 
-def systems_over(retriever, reranker, candidates=20):
+def systems_over(retriever, reranker):
     """Returns the systems of notebook 3 over a retriever's documents, {name: query -> hits}."""
     bm25 = BM25Retriever(dict(zip(retriever.doc_ids, retriever.documents, strict=True)))
 
@@ -60,7 +61,7 @@ def systems_over(retriever, reranker, candidates=20):
         "BM25": lambda query: bm25.retrieve(query, 30),
         "bi-encoder": lambda query: retriever.retrieve(query, 30),
         "hybrid": hybrid,
-        "two-stage": TwoStageSearch(retriever, reranker, candidates, candidates).search,
+        "two-stage": TwoStageSearch(retriever, reranker, 20, 20).search,
         "two-stage, k = 10": TwoStageSearch(retriever, reranker, 10, 10).search,
         "two-stage over hybrid, k = 10": lambda q: reranker.rerank(q, hybrid(q)[:10], 10),
     }

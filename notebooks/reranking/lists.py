@@ -7,6 +7,19 @@ import numpy as np
 
 LABEL_WEIGHTS = (0.0, 0.06, 0.25, 1.0)  # for the grades 0 to 3
 SHARPNESS = 20  # a cosine that is 0.05 higher makes a passage e (2.7) times as likely
+SOFTENING = 0.6  # teacher and partner: between their mean (0.5) and their sum, which is too sure
+
+# The scores wanted, as logits: the higher the cosine, the higher they are, and grades move them.
+SLOPE = 16  # from a cosine of 0 to one of 1
+BASE = -6  # at a cosine of 0, where the teacher alone judges
+JUDGED_BASE = -7  # the same for grade 0: a passage judged to be wrong stands lower
+BY_GRADE = 1.5  # for each grade, so that grade 1 stands higher than without a judgement
+
+# What is closer than the answer by more than a margin may be an answer that nobody labelled.
+PAIR_MARGIN = 0.03  # of cosine
+MIXED_MARGIN = 0.05  # of cosine, above the closest of the best answers
+NOISE = 0.08  # standard deviation, in cosine: another round takes other passages for a query
+TRAP_SHARPNESS = 8  # a trap whose cosine is 0.1 higher is drawn 2.2 (e^0.8) times as often
 
 
 class RankedList(NamedTuple):
@@ -46,7 +59,8 @@ class ListMaker:
         chosen = [rng.choice(near[:12], 6, False), rng.choice(near[12:], 3, False)]
         rest = np.setdiff1d(np.arange(len(cosines)), np.concatenate(chosen))
         chosen = np.concatenate([*chosen, rng.choice(rest, 3, False)])
-        return self.ranked(query, chosen, teacher_share(cosines[chosen]), 16 * cosines[chosen] - 6)
+        cosines = cosines[chosen]
+        return self.ranked(query, chosen, teacher_share(cosines), SLOPE * cosines + BASE)
 
     def topic(self, turn, rng, alpha=0.7, score=None):
         """Returns a RankedList of a judged topic: the answers, traps beside them, one from afar.
@@ -77,7 +91,8 @@ class ListMaker:
         cosines, answers = self.cosines(query), self.pool.grades[query]
         answer = rng.choice([n for n in answers if answers[n] == max(answers.values())])
         close = np.argsort(-cosines, kind="stable")[:60]
-        close = [n for n in close if n not in answers and cosines[n] < cosines[answer] + 0.03]
+        limit = cosines[answer] + PAIR_MARGIN
+        close = [n for n in close if n not in answers and cosines[n] < limit]
         wrong = list(rng.permutation(self.pool.near[query])[:1])
         for part, count in ((close[:12], 3), (close[12:], 2)):
             wrong += list(rng.permutation(part)[:count])
@@ -96,11 +111,12 @@ class ListMaker:
         cosines, grades = self.cosines(query), self.pool.grades[query]
         answers = sorted(grades, key=grades.get, reverse=True)[: min(3, own - 1)]
         traps = self.traps(query, own - len(answers), rng)
-        limit = max(cosines[n] for n in answers if grades[n] == max(grades.values())) + 0.05
+        best = [n for n in answers if grades[n] == max(grades.values())]
+        limit = max(cosines[best]) + MIXED_MARGIN
         close = np.argsort(-cosines, kind="stable")[:40]
         known = [*grades, *self.pool.near[query]]
         close = close[(cosines[close] < limit) & ~np.isin(close, known)]
-        close = close[np.argsort(-cosines[close] - rng.normal(0, 0.08, len(close)))][:others]
+        close = close[np.argsort(-cosines[close] - rng.normal(0, NOISE, len(close)))][:others]
         if len(close) < others or rng.random() < 0.5:
             close = [*close[: others - 1], rng.integers(len(cosines))]
         chosen = dict.fromkeys(map(int, [*answers, *traps, *close]))
@@ -113,7 +129,7 @@ class ListMaker:
         if len(traps) <= most:
             return traps
         cosines = self.cosines(query)[traps]
-        odds = np.exp(8 * (cosines - cosines.max()))
+        odds = np.exp(TRAP_SHARPNESS * (cosines - cosines.max()))
         return rng.choice(traps, most, False, p=odds / odds.sum())
 
     def judged(self, query, chosen, alpha, score=None):
@@ -128,9 +144,11 @@ class ListMaker:
             partner = score([(text, self.pool.passages[number]) for number in chosen])
         grades = np.array([self.pool.grades[query].get(int(number), 0) for number in chosen])
         target = alpha * label_share(grades) + (1 - alpha) * teacher_share(cosines, partner)
-        return self.ranked(query, chosen, target, 16 * cosines - 7 + 1.5 * grades)
+        scores = SLOPE * cosines + JUDGED_BASE + BY_GRADE * grades
+        return self.ranked(query, chosen, target, scores)
 
     def ranked(self, query, chosen, target, scores):
+        """Returns the RankedList of a query and its chosen passages, both by number."""
         passages = [self.pool.passages[number] for number in chosen]
         return RankedList(self.pool.queries[query], passages, target, scores)
 
@@ -152,6 +170,8 @@ def teacher_share(cosines, partner=None):
 
     With the scores of a partner, (k,) logits, by both: their sum, made a little less sharp.
     """
-    logits = SHARPNESS * cosines if partner is None else 0.6 * (SHARPNESS * cosines + partner)
+    logits = SHARPNESS * cosines
+    if partner is not None:
+        logits = SOFTENING * (logits + partner)
     odds = np.exp(logits - np.max(logits))
     return odds / odds.sum()

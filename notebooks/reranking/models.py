@@ -16,6 +16,7 @@ OUR_CROSS_ENCODER = Path(__file__).resolve().parents[2] / "data" / "cross-encode
 
 BI_ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 HUB_SECONDS = 3.0  # how long the hub may take to answer before we do without it
+NEEDED = ("config.json", "model.safetensors", "tokenizer_config.json")
 FILES = ["*.json", "model.safetensors", "vocab.txt", "*_Pooling/*", "*_Dense/*", "*_Normalize/*"]
 
 
@@ -27,7 +28,14 @@ class Weights(NamedTuple):
 
 
 class ModelNotAvailable(RuntimeError):
-    """The weights asked for are neither on this machine nor to be had from the hub."""
+    """The weights asked for are neither on this machine nor to be had from the hub.
+
+    `reason` says why in a few words, as they stand in a sentence.
+    """
+
+    def __init__(self, message, reason=""):
+        super().__init__(message)
+        self.reason = reason
 
 
 def load_bi_encoder(name=BI_ENCODER):
@@ -44,11 +52,14 @@ def load_cross_encoder(name=CROSS_ENCODER, fast=False, **options):
 
     `name` is a name on the Hugging Face hub or a folder. For the default name, the environment
     variable RERANKING_MODELS decides between the official weights and the course's own.
-    With `fast`, returns the eight-bit form (Int8CrossEncoder) if the folder has one.
-    Raises ModelNotAvailable with what to do if the weights cannot be had.
+    With `fast`, returns the eight-bit form (Int8CrossEncoder) if the folder has one. Other options
+    go to CrossEncoder. Raises TypeError for options with the eight-bit form, which has none, and
+    ModelNotAvailable with what to do if the weights cannot be had.
     """
     weights = find_cross_encoder(name)
     if fast and (weights.folder / int8.FILE).exists():
+        if options:
+            raise TypeError(f"The eight-bit form takes no options, so not {', '.join(options)}.")
         print(weights.description.removesuffix(".") + ", in eight bits.")
         return int8.Int8CrossEncoder(weights.folder)
     quieten()
@@ -100,7 +111,8 @@ def find_cross_encoder(name=CROSS_ENCODER):
     except ModelNotAvailable as error:
         if choice == "official":
             raise
-        return Weights(OUR_CROSS_ENCODER, f"{ours}, because {error.reason}.")
+        why = f"{error.reason} and the official ones are not on this machine"
+        return Weights(OUR_CROSS_ENCODER, f"{ours}, because {why}.")
 
 
 def fetch(name):
@@ -108,6 +120,7 @@ def fetch(name):
 
     The hub is asked once and has three seconds to answer. A download goes to a temporary folder
     and enters the cache only when every file has the size and checksum that the hub states.
+    Raises ModelNotAvailable, also for a model on the hub that lacks one of the files NEEDED.
     """
     from huggingface_hub import logging, snapshot_download
     from huggingface_hub.constants import HF_HUB_CACHE
@@ -117,6 +130,11 @@ def fetch(name):
     if folder:
         return folder
     expected = ask_hub(name)
+    for file in NEEDED:
+        if file not in expected:
+            what = "weights in safetensors form" if file == "model.safetensors" else file
+            advice = "Choose another model"
+            raise not_available(name, f"on the hub it has no {what}", advice=advice)
     cache = Path(HF_HUB_CACHE)
     cache.mkdir(parents=True, exist_ok=True)
     limit = 4 * sum(size for size, _ in expected.values())
@@ -141,7 +159,7 @@ def fetch(name):
                 raise not_available(name, f"the download of {file} has a wrong checksum")
         for downloaded in Path(temporary).glob("models--*"):
             shutil.copytree(downloaded, cache / downloaded.name, symlinks=True, dirs_exist_ok=True)
-    return cached(name) or folder
+    return cached(name)
 
 
 def bounded_bar(limit):
@@ -172,8 +190,7 @@ def cached(name):
         folder = Path(snapshot_download(name, allow_patterns=FILES, local_files_only=True))
     except Exception:  # not there, or not even a valid name
         return None
-    needed = ("config.json", "model.safetensors", "tokenizer_config.json")
-    return folder if all((folder / file).exists() for file in needed) else None
+    return folder if all((folder / file).exists() for file in NEEDED) else None
 
 
 def ask_hub(name):
@@ -200,15 +217,14 @@ def ask_hub(name):
     }
 
 
-def not_available(name, reason, cause=None):
+def not_available(name, reason, cause=None, advice="Connect to the internet and try again"):
     """Returns a ModelNotAvailable error that says why and what to do."""
     detail = f" ({type(cause).__name__})" if cause else ""
-    error = ModelNotAvailable(
-        f"{name} is not on this machine, and {reason}{detail}. Connect to the internet and try "
-        "again, or set RERANKING_MODELS=bundled to use the course's own cross-encoder."
+    if name == CROSS_ENCODER:
+        advice += ", or set RERANKING_MODELS=bundled to use the course's own cross-encoder"
+    return ModelNotAvailable(
+        f"{name} is not on this machine, and {reason}{detail}. {advice}.", reason
     )
-    error.reason = f"{reason} and the official ones are not on this machine"
-    return error
 
 
 def device():

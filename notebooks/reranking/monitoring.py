@@ -44,16 +44,19 @@ def buckets(metrics, name, **labels):
 def signals(before, after, k=10):
     """Returns a DataFrame with a row for each query and what can be seen without judgements.
 
-    `before` and `after` are {query id: list of Hit}, by the first stage and reranked.
+    `before` and `after` are {query id: list of Hit}, by the first stage and reranked. The lead of
+    a single hit is not a number (NaN). Raises ValueError for a query without hits.
     """
     rows = {}
     for query_id, hits in before.items():
         new = after[query_id]
+        if not hits or not new:
+            raise ValueError(f"The query {query_id!r} has no hits.")
         shared = {hit.doc_id for hit in hits[:k]} & {hit.doc_id for hit in new[:k]}
         rows[query_id] = {
             "top cosine": hits[0].score,
             "top score": new[0].score,
-            "lead of the first": new[0].score - new[1].score,
+            "lead of the first": new[0].score - new[1].score if len(new) > 1 else np.nan,
             f"overlap@{k}": len(shared) / k,
             "first changed": float(hits[0].doc_id != new[0].doc_id),
         }
@@ -137,8 +140,11 @@ def interleave(first, second, qrels, rng, model="informational", k=10):
 def contest(first, second, qrels, queries=2000, model="informational", k=10):
     """Returns the outcomes of that many queries: +1 where `first` wins, -1 or 0.
 
-    Each draw of luck is played twice, with the sides swapped, so that neither gains by it.
+    Each draw of luck is played twice, with the sides swapped, so that neither gains by it. Raises
+    ValueError for an odd number of `queries`.
     """
+    if queries % 2:
+        raise ValueError(f"The number of queries must be even, not {queries}.")
     outcomes = []
     for seed in range(queries // 2):
         lucky = [np.random.default_rng(seed) for _ in range(2)]

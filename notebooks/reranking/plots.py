@@ -1,4 +1,7 @@
-"""The figures of the course: data in, a Matplotlib Figure out. Nothing is computed here."""
+"""The figures of the course: data in, a Matplotlib Figure out.
+
+Nothing is computed here but what a figure shows of its data: bins, means, percentiles.
+"""
 
 import base64
 import html
@@ -34,6 +37,16 @@ def new_figure(width=8, height=4, columns=1, **options):
     return figure, axes if columns > 1 else axes[0]
 
 
+def styled(series, styles):
+    """Returns an iterator over ((name, values), style), a style for each of the series in turn.
+
+    Raises ValueError if there are more series than styles: none may be left out in silence.
+    """
+    if len(series) > len(styles):
+        raise ValueError(f"There are {len(series)} series, but only {len(styles)} can be drawn.")
+    return zip(series.items(), styles, strict=False)
+
+
 def show(figure, alt):
     """Displays a figure with its alternative text, which says in words what can be seen."""
     from IPython.display import display
@@ -48,15 +61,13 @@ def show(figure, alt):
     display({"text/html": page, "text/plain": alt}, raw=True)
 
 
-def space_map(points, labels, title, query=None, query_label="query", groups=None):
+def space_map(points, labels, title, query=None):
     """Returns a map of passages in two dimensions, `points` of shape (n, 2), with their labels.
 
-    `query` is a point of shape (2,) drawn as a star; `groups` gives each point a colour.
+    `query` is a point of shape (2,) drawn as a star.
     """
     figure, ax = new_figure(8, 5)
-    colours = np.array(list(COLOURS.values()))
-    chosen = colours[0 if groups is None else np.asarray(groups) % len(colours)]
-    ax.scatter(*points.T, c=chosen if groups is not None else COLOURS["bi-encoder"], s=60)
+    ax.scatter(*points.T, c=COLOURS["bi-encoder"], s=60)
     near = np.ptp(points, axis=0) * (0.25, 0.06)
     for number, (point, label) in enumerate(zip(points, labels, strict=True)):
         if label:  # below the point where an earlier label is close
@@ -65,7 +76,7 @@ def space_map(points, labels, title, query=None, query_label="query", groups=Non
             ax.annotate(label, point, xytext=place, textcoords="offset points", fontsize=9)
     if query is not None:
         ax.scatter(*query, marker="*", s=260, c="black", zorder=3)
-        ax.annotate(query_label, query, xytext=(9, -12), textcoords="offset points", fontsize=9)
+        ax.annotate("query", query, xytext=(9, -12), textcoords="offset points", fontsize=9)
     ax.margins(0.18, 0.12)
     ax.set(title=title, xlabel="first component", ylabel="second component")
     return figure
@@ -159,14 +170,13 @@ def scatter(x, y, title, xlabel, ylabel, labels=()):
 
 
 def histogram(groups, title, xlabel, ylabel="number of pairs", share=False):
-    """Returns overlaid histograms for {label: values}, with one set of bins for all.
+    """Returns overlaid histograms for {label: values}, four at most, with one set of bins for all.
 
     With `share`, the bars of each group add up to 1, so that groups of unlike size compare.
     """
     figure, ax = new_figure(8, 4)
     edges = np.histogram_bin_edges(np.concatenate([np.ravel(v) for v in groups.values()]), 40)
-    palette = [SAME, UP, DOWN, "black"]
-    for (label, values), colour in zip(groups.items(), palette, strict=False):
+    for (label, values), colour in styled(groups, [SAME, UP, DOWN, "black"]):
         weights = np.full(np.size(values), 1 / np.size(values)) if share else None
         look = {"facecolor": to_rgba(colour, 0.5), "edgecolor": colour, "linewidth": 1.5}
         ax.hist(
@@ -227,7 +237,15 @@ def spread(groups, title, xlabel, systems):
     return figure
 
 
-def dial(milliseconds, quality, ceiling, title, few=(), ylabel="nDCG@10 with 95 % interval"):
+def dial(
+    milliseconds,
+    quality,
+    ceiling,
+    title,
+    few=(),
+    ylabel="nDCG@10 with 95 % interval",
+    logarithmic_x=True,
+):
     """Returns quality against time for each number of candidates k, and the ceiling above it.
 
     `milliseconds`, `quality` (an Interval) and `ceiling` are each {k: value}. The k in `few` are
@@ -259,8 +277,10 @@ def dial(milliseconds, quality, ceiling, title, few=(), ylabel="nDCG@10 with 95 
             textcoords="offset points",
             fontsize=9,
         )
-    logarithmic(ax)
-    ax.set(title=title, xlabel="milliseconds per query (logarithmic)", ylabel=ylabel)
+    if logarithmic_x:
+        logarithmic(ax)
+    unit = "milliseconds per query" + (" (logarithmic)" if logarithmic_x else "")
+    ax.set(title=title, xlabel=unit, ylabel=ylabel)
     return figure
 
 
@@ -275,7 +295,7 @@ INDEX_STYLES = {
 }
 
 
-def growth(lines, title, recorded=None, limits=None, projected=None, ylabel="seconds per query"):
+def growth(lines, title, recorded=None, limits=None, projected=None):
     """Returns time over size on logarithmic axes: what was measured, recorded and projected.
 
     `lines` and `recorded` are {name: {size: Timing}}; recorded points are hollow. `limits` and
@@ -310,16 +330,17 @@ def growth(lines, title, recorded=None, limits=None, projected=None, ylabel="sec
         low, high = [t.low for t in times.values()], [t.high for t in times.values()]
         ax.plot(list(times), [t.mean for t in times.values()], ":", color=colour, label=name)
         ax.fill_between(list(times), low, high, color=colour, alpha=0.3)
-    ax.set(xscale="log", yscale="log", title=title, xlabel="documents", ylabel=ylabel)
+    ax.set(xscale="log", yscale="log", title=title)
+    ax.set(xlabel="documents", ylabel="seconds per query")
     ax.legend(frameon=False, fontsize=9)
     return figure
 
 
 def curves(lines, title, xlabel, ylabel, logarithmic_x=False):
-    """Returns a figure with a line for each {name: (xs, ys)}."""
+    """Returns a figure with a line for each {name: (xs, ys)}, four at most."""
     figure, ax = new_figure(8, 4)
-    palette = ("#0072B2", "#D55E00", "#000000", "#009E73")
-    for (name, (x, y)), colour, mark in zip(lines.items(), palette, "os^D", strict=False):
+    colours = (COLOURS[name] for name in ("bi-encoder", "two-stage", "ceiling", "hybrid"))
+    for (name, (x, y)), (colour, mark) in styled(lines, list(zip(colours, "os^D", strict=True))):
         ax.plot(x, y, color=colour, marker=mark, label=name)
     if logarithmic_x:
         ax.set_xscale("log")
@@ -332,7 +353,7 @@ def learning(losses, alike, quality, lines, title):
     """Returns a figure: left the loss of each step, right nDCG@10 on dev on the way.
 
     `alike` is the loss of a model that gives all passages the same score, `quality` is
-    {step: nDCG@10}, and `lines` is {system: nDCG@10} to compare with, drawn across.
+    {step: nDCG@10}, and `lines` is {system: nDCG@10} to compare with, two at most, drawn across.
     """
     figure, (left, right) = new_figure(9, 3.8, columns=2)
     colour, steps = COLOURS["cross-encoder"], range(1, len(losses) + 1)
@@ -340,7 +361,7 @@ def learning(losses, alike, quality, lines, title):
     left.plot(steps, losses, "-o", color=colour, markersize=4, label="in training")
     left.set(xlabel="step", ylabel="loss, nats", ylim=(0, 1.4 * max(*alike, *losses)))
     right.plot(list(quality), list(quality.values()), "-o", color=colour, label="in training")
-    for (name, value), style in zip(lines.items(), ("--", ":"), strict=False):
+    for (name, value), style in styled(lines, ("--", ":")):
         right.axhline(value, color=COLOURS.get(name, "black"), linestyle=style, label=name)
     right.set(xlabel="step", ylabel="mean nDCG@10 on dev", ylim=(0, 1))
     for ax in (left, right):

@@ -10,9 +10,19 @@ import numpy as np
 from . import data
 
 # The sources of question pairs from which only some are taken, so that none outweighs the others.
-AT_MOST = {"selqa_devtest": 1200, "covidqa_deepset": 700, "covidfaq_deepset": 300}
-AT_MOST |= {"clapnq_answers": 1700, "boolq_valtest": 2600, "xquad_en": 200, "medquad": 700}
-AT_MOST |= {"squad2_dev_half": 800, "qnli_dev": 500, "squad_nqg_test": 1200, "squad_nqg_dev": 400}
+AT_MOST = {
+    "selqa_devtest": 1200,
+    "covidqa_deepset": 700,
+    "covidfaq_deepset": 300,
+    "clapnq_answers": 1700,
+    "boolq_valtest": 2600,
+    "xquad_en": 200,
+    "medquad": 700,
+    "squad2_dev_half": 800,
+    "qnli_dev": 500,
+    "squad_nqg_test": 1200,
+    "squad_nqg_dev": 400,
+}
 
 
 class Pool(NamedTuple):
@@ -28,14 +38,14 @@ def judged_pool(topics, more_queries=()):
     """Returns judged topics as a Pool; `more_queries` are topics that hold further queries only."""
     pool, numbers = Pool([], [], [], []), {}
     for topic in topics:
-        first = len(pool.passages)
+        places = enumerate(topic["passages"], start=len(pool.passages))
+        numbers[topic["topic"]] = {passage["id"]: number for number, passage in places}
         pool.passages.extend(passage["text"] for passage in topic["passages"])
-        numbers[topic["topic"]] = range(first, len(pool.passages))
     for topic in (*topics, *more_queries):
-        own = numbers[topic["topic"]]
+        own = numbers[topic["topic"]]  # passage id -> number
         for query in topic["queries"]:
-            grades = {own[int(name[1:]) - 1]: grade for name, grade in query["rel"].items()}
-            near = [number for number in own if not grades.get(number)]
+            grades = {own[name]: grade for name, grade in query["rel"].items()}
+            near = [number for number in own.values() if not grades.get(number)]
             pool.queries.append(query["text"])
             pool.grades.append({number: grade for number, grade in grades.items() if grade})
             pool.near.append(near)

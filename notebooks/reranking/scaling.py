@@ -26,12 +26,12 @@ RECORD = data.DATA / "scaling.json"
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 
 
-def memory_bandwidth(megabytes=200, repeat=7):
-    """Returns the bytes that one core reads from memory in a second: the best of a few sums."""
-    numbers = np.ones(megabytes * 125_000, dtype=np.int64)
+def memory_bandwidth():
+    """Returns the bytes that one core reads from memory in a second: the best of seven sums."""
+    numbers = np.ones(25_000_000, dtype=np.int64)  # 200 MB: too many for most caches
     numbers.sum()
     seconds = []
-    for _ in range(repeat):
+    for _ in range(7):
         began = time.perf_counter()
         numbers.sum()
         seconds.append(time.perf_counter() - began)
@@ -47,7 +47,8 @@ def slope(times):
 def at_size(times, size):
     """Returns the seconds at any size from {size: seconds}, along straight lines on log axes.
 
-    Beyond the sizes measured, the last line is drawn on: a projection.
+    Beyond the largest size measured, the last line is drawn on: a projection. Below the smallest,
+    the time is that of the smallest.
     """
     x, y = np.log(sorted(times)), np.log([times[s] for s in sorted(times)])
     place = np.log(size)
@@ -116,14 +117,16 @@ def timed_scores(model, pairs, batch=32, by_length=True, tokens=None):
     scores = np.empty(len(pairs), np.float32)
     if tokens:
         usual, model.max_seq_length = model.max_seq_length, tokens
-    model.predict([pairs[i] for i in order[:8]], batch_size=batch)  # warm
-    began = time.perf_counter()
-    for start in range(0, len(pairs), batch):
-        rows = order[start : start + batch]
-        scores[rows] = model.predict([pairs[i] for i in rows], batch_size=batch)
-    seconds = time.perf_counter() - began
-    if tokens:
-        model.max_seq_length = usual
+    try:
+        model.predict([pairs[i] for i in order[:8]], batch_size=batch)  # warm
+        began = time.perf_counter()
+        for start in range(0, len(pairs), batch):
+            rows = order[start : start + batch]
+            scores[rows] = model.predict([pairs[i] for i in rows], batch_size=batch)
+        seconds = time.perf_counter() - began
+    finally:  # also if the cell is interrupted
+        if tokens:
+            model.max_seq_length = usual
     return scores, seconds / len(pairs)
 
 

@@ -24,10 +24,13 @@ class BiEncoderRetriever:
         self.model = models.load_bi_encoder(model_name)
         self.documents = []  # the passages, in the order in which they were indexed
         self.doc_ids = []
-        self.doc_embeddings = None  # (n, 384) float32, rows of length 1
+        self.doc_embeddings = None  # (n, d) float32, rows of length 1; d is 384 by default
 
     def encode(self, texts, show_progress=False):
-        """Returns the embeddings of `texts`: (n, 384) float32, rows of length 1."""
+        """Returns the embeddings of `texts`: (n, d) float32, rows of length 1.
+
+        `d` is the model's number of dimensions, 384 for the default one.
+        """
         return self.model.encode(
             list(texts),
             batch_size=32,
@@ -61,9 +64,10 @@ class BiEncoderRetriever:
         """
         top_k = self.top_k if top_k is None else check_top_k(top_k)
         queries = [check_query(query) for query in queries]
-        if self.doc_embeddings is None:
-            raise RuntimeError("Nothing is indexed yet. Call index_documents(documents) first.")
-        scores = self.encode(queries) @ self.doc_embeddings.T  # (queries, n), cosines
+        vectors = check_indexed(self)
+        if not queries:
+            return []
+        scores = self.encode(queries) @ vectors.T  # (queries, n), cosines
         return [
             [Hit(self.doc_ids[i], float(row[i]), self.documents[i]) for i in best(row, top_k)]
             for row in scores
@@ -165,6 +169,13 @@ def check_documents(documents):
         if not document.strip():
             raise ValueError(f"Document {position} is empty. Leave it out or give it some text.")
     return documents
+
+
+def check_indexed(retriever):
+    """Returns the vectors of the retriever's passages; raises RuntimeError before indexing."""
+    if retriever.doc_embeddings is None:
+        raise RuntimeError("Nothing is indexed yet. Call index_documents(documents) first.")
+    return retriever.doc_embeddings
 
 
 def check_top_k(top_k, name="top_k"):

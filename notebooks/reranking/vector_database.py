@@ -62,7 +62,9 @@ class DatabaseRetriever:
     def index_documents(self, documents, ids=None, topics=None, vectors=None):
         """Returns the retriever itself, with `documents` in place of what it held before.
 
-        As in BiEncoderRetriever, `ids` are numbers from 0 unless given.
+        As in BiEncoderRetriever, `ids` are numbers from 0 unless given. `topics` has a text for
+        each passage, to filter by. `vectors` is (n, 384), rows of length 1; without it the encoder
+        makes them. Raises ValueError as `add` does, RuntimeError without vectors and encoder.
         """
         documents = check_documents(documents)
         ids = range(len(documents)) if ids is None else ids

@@ -5,6 +5,7 @@ All searches run on one core, so that times can be multiplied by queries and div
 
 import os
 import time
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import faiss
@@ -26,6 +27,16 @@ class Measured(NamedTuple):
     build: float
 
 
+@contextmanager
+def all_cores():
+    """A context in which FAISS may use all cores; after it, one."""
+    faiss.omp_set_num_threads(os.cpu_count())
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(1)
+
+
 class FullScan:
     """An exact search over blocks that pass by one after the other, timed as it goes.
 
@@ -35,7 +46,8 @@ class FullScan:
 
     def __init__(self, queries, k=K, timed=10):
         self.queries, self.k = np.ascontiguousarray(queries), k
-        self.seconds = np.zeros(timed)
+        self.seconds = np.zeros(min(timed, len(queries)))
+        self.seen = 0  # vectors
         self.scores = np.empty((len(queries), 0), np.float32)
         self.numbers = np.empty((len(queries), 0), np.int64)
 
@@ -49,6 +61,7 @@ class FullScan:
             self.seconds[i] += time.perf_counter() - began
         with all_cores():
             scores, numbers = faiss.knn(self.queries, block, min(self.k, len(block)), metric=inner)
+        self.seen += len(block)
         self.scores = np.hstack([self.scores, scores])
         self.numbers = np.hstack([self.numbers, numbers + start])
         order = np.argsort(-self.scores, axis=1, kind="stable")[:, : self.k]
@@ -57,8 +70,7 @@ class FullScan:
 
     def measured(self):
         """Returns the Measured of exact search over all vectors seen, none of them left out."""
-        size = int(self.numbers.max()) + 1
-        return Measured(timing.summarise(self.seconds), 1.0, size * DIMENSIONS * 4, 0.0)
+        return Measured(timing.summarise(self.seconds), 1.0, self.seen * DIMENSIONS * 4, 0.0)
 
 
 class Index:
@@ -251,17 +263,26 @@ INDEXES = ("exact", "bytes", "bits", "IVF", "HNSW")
 
 
 def build(names, million, size):
-    """Returns {name: Index} over the first `size` vectors, filled block by block."""
+    """Returns {name: Index} over the first `size` vectors, filled block by block.
+
+    With "bits" or "IVF" there is always "bytes" too: they rescore by it. Raises ValueError for a
+    name that is not in INDEXES.
+    """
     store = Bytes(size)
     indexes = {}
     for name in names:
-        if name == "IVF":
-            sample = million.sample(size, 25 * drawers(size))
-            indexes[name] = IVF(store, sample, size)
+        if name == "exact":
+            indexes[name] = Exact(size)
+        elif name == "bytes":
+            indexes[name] = store
+        elif name == "bits":
+            indexes[name] = Bits(store)
+        elif name == "IVF":
+            indexes[name] = IVF(store, million.sample(size, 25 * drawers(size)), size)
+        elif name == "HNSW":
+            indexes[name] = HNSW()
         else:
-            kinds = {"exact": lambda: Exact(size), "HNSW": HNSW}
-            shared = {"bytes": lambda: store, "bits": lambda: Bits(store)}
-            indexes[name] = (kinds | shared)[name]()
+            raise ValueError(f"There is no index {name!r}, only {', '.join(INDEXES)}.")
     if {"bits", "IVF"} & set(indexes):
         indexes.setdefault("bytes", store)
     for start in million.starts(size):
@@ -271,11 +292,16 @@ def build(names, million, size):
     return indexes
 
 
+def share_found(found, nearest):
+    """Returns the share of the numbers `nearest` that are among those `found`, in any order."""
+    return np.isin(nearest, found).mean()
+
+
 def recall(index, queries, truth, k=K):
     """Returns the mean share of the `k` nearest that the index finds; `truth` has them in rows."""
     k = min(k, truth.shape[1])
     found = [index.search(query, k) for query in queries]
-    return float(np.mean([np.isin(t[:k], f).mean() for t, f in zip(truth, found, strict=True)]))
+    return float(np.mean([share_found(f, t[:k]) for f, t in zip(found, truth, strict=True)]))
 
 
 def tune(index, queries, truth, wanted=WANTED + 0.01):
@@ -301,7 +327,7 @@ def measure(index, queries, truth, k=K):
         began = time.perf_counter()
         found = index.search(query, k)
         seconds.append(time.perf_counter() - began)
-        shares.append(np.isin(right[:k], found).mean())
+        shares.append(share_found(found, right[:k]))
     return Measured(timing.summarise(seconds), float(np.mean(shares)), index.nbytes, index.build)
 
 
@@ -311,13 +337,3 @@ def tune_and_measure(indexes, queries, truth):
         name: measure(tune(index, queries[1::2], truth[1::2]), queries[::2], truth[::2])
         for name, index in indexes.items()
     }
-
-
-class all_cores:
-    """A context in which FAISS may use all cores; after it, one."""
-
-    def __enter__(self):
-        faiss.omp_set_num_threads(os.cpu_count())
-
-    def __exit__(self, *_):
-        faiss.omp_set_num_threads(1)

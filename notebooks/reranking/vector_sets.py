@@ -86,10 +86,10 @@ class Million:
     computed at any time, so a million vectors need not be in memory.
     """
 
-    def __init__(self, size=1_000_000, seed=0):
+    def __init__(self, size=1_000_000):
         self.size, self.real = size, real_vectors()
         surroundings, self.gap = self.look_around()
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(0)
         self.parent = rng.integers(REAL, size=size).astype(np.int16)
         picks = rng.integers(LOCAL, size=(3, size))
         self.partners = [surroundings[self.parent, pick] for pick in picks]
@@ -147,9 +147,9 @@ class Million:
             self.buffer[step - start : end - start] = self.rows(np.arange(step, end))
         return self.buffer[: stop - start]
 
-    def sample(self, size, many, seed=1):
+    def sample(self, size, many):
         """Returns `many` of the first `size` vectors, to train an index on."""
-        numbers = np.random.default_rng(seed).choice(size, size=min(many, size), replace=False)
+        numbers = np.random.default_rng(1).choice(size, size=min(many, size), replace=False)
         return self.rows(np.sort(numbers))
 
 
@@ -158,8 +158,8 @@ def distance(cosines):
     return np.sqrt(np.maximum(2 - 2 * cosines, 0))
 
 
-def nearest_distances(vectors, probes=300, seed=0):
-    """Returns the distances of some vectors, drawn at random, to their nearest neighbours."""
-    rows = np.random.default_rng(seed).choice(len(vectors), size=probes, replace=False)
+def nearest_distances(vectors):
+    """Returns the distances of 300 of the vectors, drawn at random, to their nearest neighbours."""
+    rows = np.random.default_rng(0).choice(len(vectors), size=300, replace=False)
     cosines, _ = faiss.knn(vectors[rows], vectors, 2, metric=faiss.METRIC_INNER_PRODUCT)
     return distance(cosines[:, 1])  # the first is the vector itself

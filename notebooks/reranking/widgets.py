@@ -45,17 +45,19 @@ def wide():
 
 
 def progress(items, text="working"):
-    """Yields the items behind a progress bar, which is gone when the last one is done."""
+    """Yields the items behind a progress bar, which is gone after the last one or an error."""
     from IPython.display import clear_output, display
 
     items = list(items)
     bar = ipw.IntProgress(max=len(items), description=text, style=LABEL)
     display(bar)
-    for item in items:
-        yield item
-        bar.value += 1
-    bar.close()
-    clear_output()
+    try:
+        for item in items:
+            yield item
+            bar.value += 1
+    finally:
+        bar.close()
+    clear_output()  # not after an error, which is to be read
 
 
 class Lab(ipw.VBox):
