@@ -8,6 +8,7 @@ import pytest
 import reranking as rr
 from reranking import (
     distractors,
+    index_measuring,
     labs_04,
     models,
     scaling,
@@ -77,7 +78,7 @@ def test_generated_vectors_keep_the_neighbour_distances_of_real_ones(million):
 
 
 def test_a_full_scan_block_by_block_finds_what_one_exact_search_finds(million, query_vectors):
-    scan = vector_indexes.FullScan(query_vectors, k=20)
+    scan = index_measuring.FullScan(query_vectors, k=20)
     vectors = million.first(9000)
     for start in (0, 3000, 6000):
         scan.see(start, vectors[start : start + 3000])
@@ -87,7 +88,7 @@ def test_a_full_scan_block_by_block_finds_what_one_exact_search_finds(million, q
 
 
 def test_a_full_scan_times_real_searches_only(million, query_vectors):
-    scan = vector_indexes.FullScan(query_vectors[:3], k=20, timed=10)
+    scan = index_measuring.FullScan(query_vectors[:3], k=20, timed=10)
     scan.see(0, million.first(500))
     assert len(scan.seconds) == 3 and scan.seconds.min() > 0
 
@@ -96,8 +97,8 @@ def test_every_index_reaches_the_wanted_recall_when_its_dial_is_turned(million, 
     indexes = vector_indexes.build(vector_indexes.INDEXES, million, 8000)
     truth = np.array([indexes["exact"].search(query, 100) for query in query_vectors])
     for name, index in indexes.items():
-        vector_indexes.tune(index, query_vectors, truth)
-        result = vector_indexes.measure(index, query_vectors, truth)
+        index_measuring.tune(index, query_vectors, truth)
+        result = index_measuring.measure(index, query_vectors, truth)
         assert result.recall >= 0.95, name
         assert result.time.median > 0 and result.nbytes > 0, name
     assert indexes["bytes"].nbytes * 4 == indexes["exact"].nbytes
@@ -107,9 +108,9 @@ def test_a_smaller_dial_finds_less(million, query_vectors):
     indexes = vector_indexes.build(("exact", "IVF"), million, 8000)
     truth = np.array([indexes["exact"].search(query, 100) for query in query_vectors])
     indexes["IVF"].dial = 1 / 32
-    few = vector_indexes.recall(indexes["IVF"], query_vectors, truth)
+    few = index_measuring.recall(indexes["IVF"], query_vectors, truth)
     indexes["IVF"].dial = 1
-    assert few + 0.2 < vector_indexes.recall(indexes["IVF"], query_vectors, truth)
+    assert few + 0.2 < index_measuring.recall(indexes["IVF"], query_vectors, truth)
 
 
 def test_exact_search_beats_the_loop_five_hundred_times(million, query_vectors):
@@ -120,7 +121,7 @@ def test_exact_search_beats_the_loop_five_hundred_times(million, query_vectors):
     truth = np.array([exact.search(query, 5) for query in query_vectors])
     some = million.first(500)
     loop = timing.measure(lambda: [util.cos_sim(query_vectors[0], v).item() for v in some], 3)
-    assert 20 * loop.median > 500 * vector_indexes.measure(exact, query_vectors, truth).time.median
+    assert 20 * loop.median > 500 * index_measuring.measure(exact, query_vectors, truth).time.median
 
 
 # Recorded measurements
@@ -141,7 +142,7 @@ def test_the_recorded_exact_search_reads_every_number_of_every_vector(recorded):
 
 def test_the_recorded_approximate_search_holds_the_promise(recorded):
     ivf, exact = recorded["IVF"][1_000_000], recorded["exact"][1_000_000]
-    assert ivf.recall >= vector_indexes.WANTED
+    assert ivf.recall >= index_measuring.WANTED
     assert exact.time.median > 20 * ivf.time.median
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from reranking import data, labs_06, lists, models, training
+from reranking import data, labs_06, lists, models, pools, training
 from reranking import exercises_06 as exercises
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import data, evaluation, models, scaling, search
-from .vector_indexes import FullScan
+from .index_measuring import FullScan
 from .vector_sets import REAL, Million, real_passages
 
 RECORD = data.DATA / "distractors.json"

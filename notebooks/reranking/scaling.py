@@ -19,7 +19,8 @@ import faiss
 import numpy as np
 
 from . import data, evaluation, search, timing
-from .vector_indexes import INDEXES, WANTED, FullScan, Measured, build, tune_and_measure
+from .index_measuring import WANTED, FullScan, Measured, tune_and_measure
+from .vector_indexes import INDEXES, build
 from .vector_sets import VECTORS, Million, real_passages
 
 RECORD = data.DATA / "scaling.json"
