@@ -11,7 +11,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from reranking import labs_02, plots, previews, widgets
+from reranking import labs_02, plots, plots_of_time, previews, widgets
 
 LIGHT, DARK = "#ffffff", "#111111"  # what JupyterLab's two themes have behind a cell
 NO_TABLE = ("OcclusionLab", "BeatTheMachine")
@@ -89,7 +89,7 @@ def test_contrast_is_that_of_the_standard():
 
 def test_what_is_drawn_stands_out_from_white():
     drawn = [*plots.COLOURS.values(), plots.UP, plots.DOWN, plots.SAME]
-    for colour in [*drawn, *(colour for colour, _ in plots.INDEX_STYLES.values())]:
+    for colour in [*drawn, *(colour for colour, _ in plots_of_time.INDEX_STYLES.values())]:
         assert contrast(colour, LIGHT) >= 3, colour
 
 
