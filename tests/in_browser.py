@@ -89,7 +89,8 @@ def open_and_run(browser, lab, name):
     page.wait_for_function(
         f"() => {counts}.every(p => /\\[\\d+\\]/.test(p.textContent))", timeout=300_000
     )
-    assert page.locator(".jp-RenderedText[data-mime-type*=stderr]").count() == 0
+    errors = page.locator(".jp-RenderedText[data-mime-type*=stderr]").all_inner_texts()
+    assert not errors, errors
     return page
 
 
