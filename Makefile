@@ -70,7 +70,7 @@ scaling: $(READY)
 	@cd notebooks && ../$(BIN)/python -m reranking.scaling && ../$(BIN)/python -m reranking.distractors
 
 cluster: $(READY)
-	@cd notebooks && ../$(BIN)/python -m reranking.cluster_costs $(CLUSTER_ARGS)
+	@cd notebooks && ../$(BIN)/python -m reranking.cluster_measuring $(CLUSTER_ARGS)
 
 cross-encoder: $(READY)
 	@cd notebooks && ../$(BIN)/python -m reranking.recipe --out "$(abspath $(or $(OUT),work))" \

@@ -1,7 +1,5 @@
 """Every lab of the course by its name, on real models and data, but few queries."""
 
-import json
-
 import reranking as rr
 from reranking import (
     data,
@@ -13,6 +11,7 @@ from reranking import (
     labs_04,
     labs_05,
     labs_06,
+    probes,
     scaling,
     vector_sets,
     widgets,
@@ -36,8 +35,7 @@ def makers():
     few = {q: collection.queries[q] for q in list(collection.queries)[::100]}
     hits = evaluation.retrieve_all(judged, few, top_k=10)
     systems = first_stages.systems_over(judged, reranker)
-    probes = json.loads((data.DATA / "probes.json").read_text(encoding="utf-8"))
-    pairs = {kind: tuple(pairs[0]) for kind, pairs in probes.items()}
+    pairs = {kind: tuple(some[0]) for kind, some in probes.load().items()}
     sizes, topics = scaling.load_record()[0], data.load_topics("dev")[:1]
     found = {
         "SearchLab": lambda: labs_01.SearchLab(retriever),

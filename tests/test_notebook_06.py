@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from reranking import data, labs_06, lists, models, pools, training
+from reranking import cross_encoders, data, labs_06, lists, models, pools
 from reranking import exercises_06 as exercises
 
 
 @pytest.fixture(scope="module")
 def small():
     """Two layers of the shipped model, so that a step is quick."""
-    return training.keep_layers(training.new_cross_encoder(models.OUR_CROSS_ENCODER), [0, 5])
+    return cross_encoders.keep_layers(
+        cross_encoders.new_cross_encoder(models.OUR_CROSS_ENCODER), [0, 5]
+    )
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ def test_pasted_text_is_never_shown_as_html(lab):
 def test_watching_measures_before_in_between_and_at_the_end(small, retriever):
     pool = pools.judged_pool(data.load_topics("train")[:1])
     maker = lists.ListMaker(pool, *map(retriever.encode, (pool.queries, pool.passages)))
-    model = training.keep_layers(small, [0, 1])
+    model = cross_encoders.keep_layers(small, [0, 1])
 
     def make(step):
         return [maker.pair(step, np.random.default_rng(0))]

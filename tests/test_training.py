@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from reranking import data, int8, lists, models, pools, recipe, training
+from reranking import cross_encoders, data, int8, lists, models, pools, recipe, training
 
 NOTEBOOKS = Path(training.__file__).resolve().parents[1]
 
@@ -19,7 +19,7 @@ NOTEBOOKS = Path(training.__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def small():
     """The bi-encoder's weights as a cross-encoder of two layers."""
-    return training.keep_layers(training.new_cross_encoder(), [0, 5])
+    return cross_encoders.keep_layers(cross_encoders.new_cross_encoder(), [0, 5])
 
 
 @pytest.fixture(scope="module")
@@ -155,15 +155,15 @@ def test_a_partner_shares_the_teachers_part_of_the_target(maker):
 
 
 def test_a_mean_of_weights_lies_between_them(small):
-    model = training.keep_layers(small, [0, 1])
-    recipe.mix(model, training.keep_layers(small, [1, 0]), 0.25)
+    model = cross_encoders.keep_layers(small, [0, 1])
+    recipe.mix(model, cross_encoders.keep_layers(small, [1, 0]), 0.25)
     name = "bert.encoder.layer.{}.output.dense.weight".format
     own, other = (weights(small)[name(layer)] for layer in (0, 1))
     assert torch.allclose(weights(model)[name(0)], 0.75 * own + 0.25 * other)
 
 
 def test_the_command_writes_the_mean_of_weights_in_folders(small, tmp_path, monkeypatch):
-    models = [training.keep_layers(small, layers) for layers in ([0, 1], [1, 0], [0, 1])]
+    models = [cross_encoders.keep_layers(small, layers) for layers in ([0, 1], [1, 0], [0, 1])]
     folders = [str(tmp_path / str(number)) for number in range(3)]
     for model, folder in zip(models, folders, strict=True):
         model.save_pretrained(folder)
@@ -233,7 +233,7 @@ def test_kept_embeddings_of_other_texts_are_refused(tmp_path, retriever):
 
 
 def test_learning_makes_the_loss_smaller_and_leaves_word_embeddings_alone(small, maker):
-    model = training.keep_layers(small, [0, 1])
+    model = cross_encoders.keep_layers(small, [0, 1])
     before = weights(model)
     chosen = [maker.distil(turn, np.random.default_rng(turn)) for turn in range(2)]
     losses = training.fit(model, lambda step: chosen, 8, warm_up=1, bfloat16=False)
@@ -245,7 +245,7 @@ def test_learning_makes_the_loss_smaller_and_leaves_word_embeddings_alone(small,
 
 
 def test_a_callback_can_end_the_training(small, maker):
-    model = training.keep_layers(small, [0, 1])
+    model = cross_encoders.keep_layers(small, [0, 1])
     chosen = [maker.topic(0, np.random.default_rng(0))]
     losses = training.fit(model, lambda step: chosen, 9, lambda trainer, loss: trainer.step == 2)
     assert len(losses) == 2
@@ -263,7 +263,7 @@ def test_an_interrupted_training_gives_the_same_weights(small, pool, retriever, 
     def run(folder, *stops):
         folder.mkdir()
         for stop in stops:
-            model = training.keep_layers(small, [0, 1])
+            model = cross_encoders.keep_layers(small, [0, 1])
             steps = 3, 3, 2, 4, 2
             phases = recipe.make_phases({"judged": pool}, retriever.model, folder, steps)
             recipe.train(model, phases, folder, dev, every=2, stop=stop)
@@ -281,8 +281,8 @@ def test_an_interrupted_training_gives_the_same_weights(small, pool, retriever, 
 
 @pytest.fixture(scope="module")
 def saved(reranker, tmp_path_factory):
-    model = training.new_cross_encoder(models.OUR_CROSS_ENCODER)
-    return training.save(model, tmp_path_factory.mktemp("saved") / "cross-encoder")
+    model = cross_encoders.new_cross_encoder(models.OUR_CROSS_ENCODER)
+    return cross_encoders.save(model, tmp_path_factory.mktemp("saved") / "cross-encoder")
 
 
 PAIRS = [
@@ -313,7 +313,7 @@ def test_the_saved_folder_holds_what_the_shipped_one_holds(saved):
 
 
 def test_smoothing_leaves_the_scores_as_they_are(reranker):
-    model = training.new_cross_encoder(models.OUR_CROSS_ENCODER)
+    model = cross_encoders.new_cross_encoder(models.OUR_CROSS_ENCODER)
     before = model.predict(PAIRS)
     int8.smooth(model.model, model.tokenizer, sample=3)
     assert np.allclose(model.predict(PAIRS), before, atol=1e-3)
@@ -354,7 +354,9 @@ def test_the_command_trains_all_phases_and_saves_the_weights(
         recipe, "load_pools", lambda pairs, seed: few | {"pairs": pools.load_pairs(pairs, seed)}
     )
     monkeypatch.setattr(recipe, "within_topics", lambda *_, **__: dev)
-    monkeypatch.setattr(recipe, "new_cross_encoder", lambda _: training.keep_layers(small, [0, 1]))
+    monkeypatch.setattr(
+        recipe, "new_cross_encoder", lambda _: cross_encoders.keep_layers(small, [0, 1])
+    )
     out = tmp_path / "out"
     arguments = [
         "--teacher",

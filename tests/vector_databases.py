@@ -36,7 +36,7 @@ def prepare(folder, size):
 
     million = vector_sets.Million(size)
     million.first(size).tofile(folder / "vectors")
-    parents = [n if n < vector_sets.REAL else int(million.parent[n]) for n in range(size)]
+    parents = million.real_of(np.arange(size)).tolist()
     kept = {"texts": vector_sets.real_passages(), "parents": parents}
     (folder / "passages.json").write_text(json.dumps(kept), encoding="utf-8")
     queries = evaluation.sample_queries(rr.load_collection(), 2)

@@ -7,8 +7,8 @@ Each module begins with a line that says what it is for. Read them as you meet t
 - notebook 3: first_stages, gallery, plots_of_time
 - notebook 4: vector_sets, vector_indexes, index_measuring, scaling, distractors
 - notebook 5: serving, batching, load, caching, deadlines, monitoring, learned_sparse,
-  vector_database, cluster, cluster_costs
-- notebook 6: training, pools, lists, recipe
+  vector_database, cluster, cluster_costs, cluster_measuring
+- notebook 6: training, cross_encoders, pools, lists, recipe
 
 What you need not read: labs_01 to labs_06 with own_documents and previews, exercises and
 exercises_01 to exercises_06, guard, database_trials.

@@ -55,7 +55,7 @@ def passage_scores(reranker, queries, found, million, texts, progress=iter):
     """
     candidates = {}
     for query_id, numbers in found.items():
-        real = np.where(numbers < REAL, numbers, million.parent[numbers])
+        real = million.real_of(numbers)
         candidates[query_id] = [search.Hit(int(n), 0.0, texts[n]) for n in np.unique(real)]
     reranked = evaluation.rerank_all(reranker, queries, candidates, progress)
     return {q: {hit.doc_id: hit.score for hit in hits} for q, hits in reranked.items()}

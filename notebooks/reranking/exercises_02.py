@@ -1,10 +1,8 @@
 """The checks behind the exercises of notebook 2. See `exercises` for how they work."""
 
-import json
-
 import numpy as np
 
-from . import data
+from . import data, probes
 from .exercises import check, exercise, sample, sample_reranker
 from .search import Hit
 
@@ -75,8 +73,7 @@ def own_sum_of_z_scores(function):
 @exercise("2.4", "The two models disagree as wanted. Which passage is right, you must judge.")
 def better_together(answer):
     query, right, wrong = answer
-    known = json.loads((data.DATA / "probes.json").read_text(encoding="utf-8"))
-    if any([query, right, wrong] in probes for probes in known.values()):
+    if any([query, right, wrong] in some for some in probes.load().values()):
         return "this is one of the probes of 2.5. Find a case of your own."
     documents, sample_query = data.load_documents()
     if query == sample_query or {right, wrong} <= set(documents):

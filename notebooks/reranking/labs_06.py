@@ -8,7 +8,7 @@ import ipywidgets as ipw
 import numpy as np
 import torch
 
-from . import data, pools, training
+from . import cross_encoders, data, pools, training
 from .evaluation import ndcg
 from .lists import ListMaker
 from .scaling import has_bfloat16
@@ -196,7 +196,7 @@ class AdaptLab(Lab):
                 self.bar.value = trainer.step
                 return self.stopping
 
-            model = training.keep_layers(
+            model = cross_encoders.keep_layers(
                 self.model, range(self.model.model.config.num_hidden_layers)
             )
             settings = {"learning_rate": 5e-5, "warm_up": 2, "mse": 0, "bfloat16": has_bfloat16()}

@@ -1,6 +1,15 @@
 """Small experiments on one query and one passage: which words carry the score."""
 
+import json
+
 import numpy as np
+
+from . import data
+
+
+def load():
+    """Returns the probes of notebook 2, {kind: [[query, right passage, wrong passage]]}."""
+    return json.loads((data.DATA / "probes.json").read_text(encoding="utf-8"))
 
 
 def without_each_word(text):

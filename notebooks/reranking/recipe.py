@@ -28,9 +28,10 @@ import numpy as np
 import torch
 
 from . import data, models
+from .cross_encoders import new_cross_encoder, replace_file, save
 from .lists import ListMaker
 from .pools import join, load_pools, sentences
-from .training import Trainer, ndcg, new_cross_encoder, replace_file, save, within_topics
+from .training import Trainer, ndcg, within_topics
 
 LONG_TOKENS = 320  # of query and passage together in phase 4
 NO_TEACHER = """A teacher is needed: a folder with a bi-encoder better than the one to start from.

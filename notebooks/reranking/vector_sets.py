@@ -147,6 +147,10 @@ class Million:
             self.buffer[step - start : end - start] = self.rows(np.arange(step, end))
         return self.buffer[: stop - start]
 
+    def real_of(self, numbers):
+        """Returns the numbers of the real passages: a vector's own, or that of its parent."""
+        return np.where(numbers < REAL, numbers, self.parent[numbers])
+
     def sample(self, size, many):
         """Returns `many` of the first `size` vectors, to train an index on."""
         numbers = np.random.default_rng(1).choice(size, size=min(many, size), replace=False)
