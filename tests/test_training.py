@@ -319,6 +319,16 @@ def test_smoothing_leaves_the_scores_as_they_are(reranker):
     assert np.allclose(model.predict(PAIRS), before, atol=1e-3)
 
 
+def test_a_last_layer_for_the_first_token_alone_leaves_the_scores_as_they_are():
+    model = cross_encoders.new_cross_encoder(models.OUR_CROSS_ENCODER)
+    before, widths = model.predict(PAIRS), []
+    int8.read_first_token(model.model)
+    last = model.model.base_model.encoder.layer[-1]
+    last.register_forward_hook(lambda _, inputs, output: widths.append(output.shape[1]))
+    assert np.allclose(model.predict(PAIRS), before, atol=1e-4)  # of unequal length: padded
+    assert widths == [1]
+
+
 def test_the_int8_form_scores_nearly_as_single_precision_does(saved, reranker, dev):
     queries, candidates, _ = dev
     pairs = [(queries[q], hit.text) for q, hits in candidates.items() for hit in hits]

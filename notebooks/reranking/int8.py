@@ -111,12 +111,45 @@ def smooth(model, tokenizer, strength=0.8, sample=100):
         setattr(model.get_submodule(parent), attribute, Smoothed(part, factor / factor.median()))
 
 
+def read_first_token(model):
+    """Changes a model so that its last layer works out the first token alone; its scores stay.
+
+    The score is read from the first token. It looks at all others, so these still need a key and a
+    value each, but nobody reads what the last layer makes of them.
+    """
+    import torch
+
+    class FirstToken(torch.nn.Module):
+        def __init__(self, layer):
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, states, mask, *_, **__):
+            parts, first = self.layer.attention.self, states[:, :1]
+            query, key, value = (
+                part(tokens).unflatten(-1, (-1, parts.attention_head_size)).transpose(1, 2)
+                for part, tokens in [
+                    (parts.query, first),
+                    (parts.key, states),
+                    (parts.value, states),
+                ]
+            )
+            mask = None if mask is None else mask[:, :, :1]
+            read = torch.nn.functional.scaled_dot_product_attention(query, key, value, mask)
+            read = read.transpose(1, 2).flatten(2)
+            return self.layer.feed_forward_chunk(self.layer.attention.output(read, first))
+
+    layers = model.base_model.encoder.layer
+    layers[-1] = FirstToken(layers[-1])
+
+
 def write_int8(folder):
     """Returns the path of model_int8.onnx, written beside the weights in `folder`.
 
     The weights of every matrix become whole numbers from -127 to 127, with one scale for each
     column, which is a row in PyTorch. The activations are rounded while the model runs. This is
-    called dynamic quantization. The model is smoothed first.
+    called dynamic quantization. The model is smoothed first, and its last layer works out only
+    the token that the score is read from.
     """
     import torch
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -126,6 +159,7 @@ def write_int8(folder):
         folder, dtype=torch.float32, attn_implementation="eager"
     )
     smooth(model, AutoTokenizer.from_pretrained(folder))
+    read_first_token(model)
     tokens = torch.ones((2, 8), dtype=torch.long)
     axes = {0: "pairs", 1: "tokens"}
     with tempfile.TemporaryDirectory() as temporary:
