@@ -33,10 +33,12 @@ def z(scores):
 
 CASES = [
     ("1.1", lambda: 0.1457, "right"),
+    ("1.1", lambda: 0.15, "right"),
     ("1.1", lambda: 81.6, "angle in degrees"),
     ("1.1", lambda: 0.6194, "document 0"),
     ("1.2", lambda: nearest, "right"),
     ("1.2", lambda: lambda q, d, k: nearest(q, d, 99)[::-1][:k], "upside down"),
+    ("1.2", lambda: lambda q, d, k: [(n, 0.5) for n in nearest(q, d, k)], "without their cosines"),
     ("1.2", lambda: lambda q, d, k: sorted(nearest(q, d, k)), "wrong order"),
     ("1.2", lambda: lambda q, d, k: nearest(q, d, 5), "all ten"),
     ("1.3", lambda: lambda ids, judged, k: len(set(ids[:k]) & set(judged)) / len(judged), "right"),

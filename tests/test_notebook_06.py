@@ -150,14 +150,11 @@ def nearest(cosines, answer, count, margin):
     return [n for n in np.argsort(-cosines) if n != answer][:count]
 
 
-def to_int8(weights, steps=127, rounding=np.round):
-    scale = np.abs(weights).max(axis=1) / steps
-    return rounding(weights / scale[:, None]).astype(np.int8), scale
-
-
-def one_scale(weights):
-    scale = np.abs(weights).max() / 127
-    return np.round(weights / scale).astype(np.int8), scale
+PRICES = {
+    0.1: {"punished": 0.9, "thrown away": 0.1},
+    -0.2: {"punished": 0.2, "thrown away": 0.5},
+    -0.3: {"punished": 0.0, "thrown away": 0.8},
+}
 
 
 @pytest.mark.parametrize(
@@ -180,14 +177,21 @@ def one_scale(weights):
         ("6.3", lambda c, a, k, m: hard(-c, a, k, 9)[:k], "easiest"),
         ("6.3", lambda c, a, k, m: hard(c, a, k, 0), "margin"),
         ("6.3", lambda c, a, k, m: hard(c, a, k, m)[::-1], "must come first"),
-        ("6.4", to_int8, "right"),
-        ("6.4", lambda w: (to_int8(w)[0], to_int8(w)[1][:, None]), "right"),
-        ("6.4", one_scale, "its own"),
-        ("6.4", lambda w: to_int8(w, rounding=np.trunc), "np.round"),
-        ("6.4", lambda w: (w / 0.01, np.ones(2)), "np.int8"),
-        ("6.4", lambda w: to_int8(w, steps=255), "Divide the largest by 127"),
+        ("6.4", (-0.2, PRICES), "right"),
+        ("6.4", (0.1, PRICES), "90% of the hidden answers"),
+        ("6.4", (-0.3, PRICES), "throws fewer"),
+        ("6.4", (0.25, PRICES), "margins in the table"),
     ],
 )
 def test_checks_know_right_answers_and_typical_mistakes(capsys, name, answer, expected):
     with np.errstate(all="ignore"):
         assert expected in verdict(capsys, name, answer)
+
+
+def test_the_price_of_a_margin_counts_hidden_answers_and_lost_negatives():
+    pool = pools.Pool(["a"] * 5, ["q"], [{0: 3, 1: 2, 2: 1}], [[3, 4]])
+    cosines = np.array([[0.8], [0.7], [0.9], [0.75], [0.2]])
+    maker = lists.ListMaker(pool, np.ones((1, 1)), cosines)
+    assert exercises.price_of(0.0, maker) == {"punished": 1.0, "thrown away": 0.0}
+    assert exercises.price_of(-0.07, maker) == {"punished": 1.0, "thrown away": 0.5}
+    assert exercises.price_of(-0.2, maker) == {"punished": 0.0, "thrown away": 0.5}

@@ -43,11 +43,11 @@ def sample():
     return BiEncoderRetriever().index_documents(documents), query
 
 
-@lru_cache(maxsize=1)
-def sample_reranker():
-    """Returns a cross-encoder for the checks."""
+@lru_cache(maxsize=2)
+def sample_reranker(fast=False):
+    """Returns a cross-encoder for the checks, in single precision or in eight bits (`fast`)."""
     with redirect_stdout(StringIO()):
-        return CrossEncoderReranker()
+        return CrossEncoderReranker(fast=fast)
 
 
 @lru_cache(maxsize=1)

@@ -215,6 +215,8 @@ def curves(lines, title, xlabel, ylabel, logarithmic_x=False):
         ax.plot(x, y, color=colour, marker=mark, label=name)
     if logarithmic_x:
         ax.set_xscale("log")
+        ax.set_xticks(x, map(str, x))
+        ax.minorticks_off()
     ax.legend(frameon=False)
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     return figure

@@ -99,6 +99,7 @@ def growth(lines, title, recorded=None, limits=None, projected=None):
     `projected` are {name: {size: seconds}} and {name: {size: Interval of seconds}}.
     """
     figure, ax = new_figure(8.5, 5.5)
+    told = set()  # systems in the legend
 
     def style(name):
         return INDEX_STYLES.get(name.split(",")[0], (COLOURS.get(name.split(",")[0], SAME), "o"))
@@ -108,8 +109,11 @@ def growth(lines, title, recorded=None, limits=None, projected=None):
         medians = np.array([t.median for t in times.values()])
         spread = [medians - [t.low for t in times.values()], [t.high for t in times.values()]]
         spread[1] = spread[1] - medians
+        system = name.split(", k = ")[0]
+        label = None if system in told else system
+        told.add(system)
         ax.errorbar(
-            list(times), medians, np.maximum(spread, 0), color=colour, marker=mark, label=name
+            list(times), medians, np.maximum(spread, 0), color=colour, marker=mark, label=label
         )
         if ", k = " in name:  # several lines of one system: each says at its end which it is
             place, text = (list(times)[-1], medians[-1]), name.split(", ", 1)[1]
@@ -145,8 +149,10 @@ def trade_off(points, title):
     for name, (speed, interval) in points.items():
         colour = palette[kinds.index(name.split(",")[0]) % len(palette)]
         face = "white" if name.endswith("cut") else colour
-        ax.plot([speed, speed], interval[1:], color=colour, lw=2)
-        ax.plot(speed, interval.mean, "o", color=colour, mfc=face, markersize=9)
+        ends = np.abs(np.array(interval[1:]) - interval.mean)[:, None]
+        caps = 9 if name.endswith("cut") else 4  # two intervals at the same speed: told apart
+        look = {"mfc": face, "markersize": 9, "capsize": caps}
+        ax.errorbar(speed, interval.mean, ends, fmt="o", color=colour, **look)
         place = (8, -12) if name.endswith("cut") else (8, 5)
         ax.annotate(
             name, (speed, interval.mean), xytext=place, textcoords="offset points", fontsize=9
