@@ -86,7 +86,7 @@ NEEDED = 3500000  # kilobytes of free disk
 
 $(READY): requirements.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed. Install it from https://www.python.org"; exit 1; }
-	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, this is {v.major}.{v.minor}. Name another: make lab PYTHON=/path/to/python3.11")'
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14) and f"Python 3.11, 3.12 or 3.13 is needed, this is {v.major}.{v.minor}. Name another: make lab PYTHON=/path/to/python3.11")'
 	@test -w . || { echo "This folder cannot be written to. Copy the course to a folder of your own and try again there."; exit 1; }
 	@free=$$(df -Pk . | awk 'NR == 2 { print $$4 }'); test "$$free" -ge $(firstword $(NEEDED)) || \
 		{ echo "About 3.5 GB of free disk are needed here, only $$((free / 1000000)) GB are left. Make room and try again."; exit 1; }

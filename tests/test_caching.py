@@ -118,7 +118,7 @@ def test_fingerprints_change_with_passages_and_with_the_tokenizer(
     copy = Tokenizer.from_str(fast.model.tokenizer.to_str())
     monkeypatch.setattr(fast.model, "tokenizer", copy)
     assert caching.weights_fingerprint(small, fast) == weights
-    copy.enable_truncation(6)
+    copy.enable_truncation(200)
     assert caching.weights_fingerprint(small, fast) != weights
 
 

@@ -54,9 +54,19 @@ CASES = [
     ("2.2", lambda: lambda q, h, s: sorted(rescored(q, h, s), key=lambda x: x.score), "upside"),
     ("2.2", lambda: lambda q, h, s: sorted(h, key=lambda x: -len(x.text)), "old scores"),
     ("2.2", lambda: lambda q, h, s: rescored(q, h, s)[:2], "2 came out"),
+    (
+        "2.2",
+        lambda: (
+            lambda q, h, s: [
+                x._replace(text="") for x in sorted(rescored(q, h, s), key=lambda x: -x.score)
+            ]
+        ),
+        "its own text",
+    ),
     ("2.3", lambda: lambda a, b: z(a) + z(b), "right"),
     ("2.3", lambda: lambda a, b: np.add(a, b), "plain sums"),
     ("2.3", lambda: lambda a, b: (z(a) + z(b)) / 2, "mean of the z-scores"),
+    ("2.3", lambda: lambda a, b: (z(a) + z(b)) * (np.std(a) > 0), "still counts"),
     (
         "2.4",
         lambda: (

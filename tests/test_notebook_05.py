@@ -233,6 +233,8 @@ CASES = [
     ),
     ("5.2", key_of(lambda q, k, p, w: (q.replace(" ", ""), k, p, w)), "without any blanks"),
     ("5.2", lambda q, k, p, w: (caching.only_words(q), k, p, w), "punctuation"),
+    ("5.2", key_of(lambda q, k, p, w: (q.rstrip("?"), k, p, w)), "punctuation"),
+    ("5.2", key_of(lambda q, k, p, w: (q.replace("-", " "), k, p, w)), "punctuation"),
     ("5.2", lambda q, k, p, w: (" ".join(q.split()), k, p, w), "capital"),
     ("5.2", lambda q, k, p, w: (q.lower(), k, p, w), "more blanks"),
     ("5.3", quantile, "right"),
@@ -246,6 +248,7 @@ CASES = [
     ("5.4", lambda a, b, c: draft(a, b, lambda: 0), "which team picks first"),
     ("5.4", lambda a, b, c: draft(a, b, c, skip=False), "twice"),
     ("5.4", lambda a, b, c: [i for i, _ in draft(a, b, c)], "is a pair"),
+    ("5.4", lambda a, b, c: draft(a, b, c)[: 2 * len(set(a + b) - set(a)) + 2], "picks alone"),
     ("5.4", lambda a, b, c: draft(a, b, c)[:4], "4 came out"),
 ]
 

@@ -185,6 +185,7 @@ def replay(log, committed=True, delete=True, last=True, order=True):
     return there if committed else there | {n for k, n in pending if k == "add"}
 
 
+ADD_AND_DELETE = [("add", "a"), ("delete", "a")]
 CASES = [
     (replay, "right"),
     (lambda log: replay(log, committed=False), "no commit follows"),
@@ -192,6 +193,10 @@ CASES = [
     (lambda log: replay(log, delete=False), "several commits"),
     (lambda log: {n[0] for kind, *n in log if kind == "add"}, "have to be obeyed"),
     (lambda log: replay(log, order=False), "Keep the order"),
+    (
+        lambda log: replay(log, last=True) | {"a"} if log[:2] == ADD_AND_DELETE else replay(log),
+        "then",
+    ),
     (lambda log: {log[-1][1]} if len(log) == 6 else set(), "after the last commit"),
 ]
 

@@ -133,9 +133,9 @@ def weights_fingerprint(retriever, reranker):
     It is made from what the models answer to a fixed probe, so it sees any change that matters
     to the probe, whatever its cause, and no other. Equal models on unlike processors may differ.
     """
-    probe = "How does Reranking work, and why?"
+    probe, long = "How does Reranking work, and why?", "Bread needs Salt. " * 150  # too long
     vector = retriever.encode([probe])[0]
-    scores = reranker.score(probe, ["A cross-encoder reads both.", "Bread needs Salt."])
+    scores = reranker.score(probe, ["A cross-encoder reads both.", long])
     return hashlib.sha256(vector.tobytes() + scores.tobytes()).hexdigest()[:16]
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from distributed import Client, LocalCluster, as_completed
 from distributed.scheduler import KilledWorker
 
-from . import search
+from . import models, search
 
 MODELS = {}  # of this process, by stage; filled when a worker gets its first block
 
@@ -143,7 +143,7 @@ def loaded(stage):
                 torch.set_num_threads(1)
                 MODELS[stage] = search.BiEncoderRetriever()
             else:
-                MODELS[stage] = search.CrossEncoderReranker(fast=True)
+                MODELS[stage] = search.CrossEncoderReranker(models.OUR_CROSS_ENCODER, fast=True)
                 MODELS[stage].model.threads = 1
     return MODELS[stage]
 

@@ -127,7 +127,7 @@ def main():
     collection, million = data.load_collection(), Million()
     queries, vectors = scaling.query_vectors()
     found = exact(million, vectors)
-    reranker = search.CrossEncoderReranker(fast=True)
+    reranker = search.CrossEncoderReranker(models.OUR_CROSS_ENCODER, fast=True)
     everything = {
         q: np.unique(np.concatenate([rows[i] for rows in found.values()]))
         for i, q in enumerate(queries)

@@ -43,6 +43,8 @@ def own_reranker(function):
         return "sort by the score that score(query, texts) returned, highest first."
     if [hit[1] for hit in found] != [4.0, 3.0, 2.0, 1.0]:
         return "the order is right, but the hits still carry their old scores."
+    if found != [(3, 4.0, "dddd"), (1, 3.0, "ccc"), (7, 2.0, "bb"), (5, 1.0, "a")]:
+        return "each hit keeps its own text: (doc_id, new score, text)."
     return None
 
 
@@ -62,7 +64,11 @@ def own_sum_of_z_scores(function):
         return "return one number for each passage."
     if np.allclose(found, z(first) + z(second)) or np.allclose(found, z(first, 1) + z(second, 1)):
         equal = np.asarray(function([1.0, 1.0], [2.0, 3.0]), dtype=float)
-        return None if np.isfinite(equal).all() else "if all scores are equal, do not divide by 0."
+        if not np.isfinite(equal).all():
+            return "if all scores are equal, do not divide by 0."
+        if not np.allclose(equal[1] - equal[0], [2], atol=0.6):
+            return "a list of equal scores adds 0. The other list still counts."
+        return None
     if np.allclose(found, np.add(first, second)):
         return "these are the plain sums: the cosines hardly count. Bring both to one scale first."
     if np.allclose(found, (z(first) + z(second)) / 2):

@@ -96,6 +96,9 @@ def find_bi_encoder(name=BI_ENCODER):
 
 def find_cross_encoder(name=CROSS_ENCODER):
     """Returns the Weights for a cross-encoder; RERANKING_MODELS decides for the default name."""
+    ours = "Cross-encoder: the course's own weights (data/cross-encoder)"
+    if Path(name) == OUR_CROSS_ENCODER:
+        return Weights(OUR_CROSS_ENCODER, f"{ours}.")
     if Path(name).is_dir():
         return Weights(Path(name), f"Cross-encoder: the folder {Path(name).name}.")
     if name != CROSS_ENCODER:
@@ -103,7 +106,6 @@ def find_cross_encoder(name=CROSS_ENCODER):
     choice = os.environ.get("RERANKING_MODELS", "auto")
     if choice not in ("auto", "bundled", "official"):
         raise ValueError(f"RERANKING_MODELS must be auto, bundled or official, not {choice!r}.")
-    ours = "Cross-encoder: the course's own weights (data/cross-encoder)"
     if choice == "bundled":
         return Weights(OUR_CROSS_ENCODER, f"{ours}.")
     try:
