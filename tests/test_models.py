@@ -202,6 +202,24 @@ def test_another_model_without_safetensors_is_refused_with_the_reason(tmp_path, 
     assert not left_over(tmp_path)
 
 
+def test_auto_tries_the_hub_once_in_a_process(monkeypatch):
+    attempts = []
+
+    def unreachable(name):
+        attempts.append(name)
+        raise models.not_available(name, "the hub could not be reached")
+
+    monkeypatch.setattr(models, "fetch", unreachable)
+    monkeypatch.setattr(models, "UNREACHED", {})
+    monkeypatch.setenv("RERANKING_MODELS", "auto")
+    for _ in range(2):
+        assert "could not be reached" in models.find_cross_encoder().description
+    assert attempts == [OFFICIAL]
+    monkeypatch.setattr(models, "cached", lambda name: models.OUR_CROSS_ENCODER)
+    monkeypatch.setattr(models, "fetch", models.cached)
+    assert "official weights" in models.find_cross_encoder().description
+
+
 def test_an_unknown_choice_is_named(monkeypatch):
     monkeypatch.setenv("RERANKING_MODELS", "best")
     with pytest.raises(ValueError, match="auto, bundled or official"):

@@ -17,6 +17,7 @@ OUR_CROSS_ENCODER = Path(__file__).resolve().parents[2] / "data" / "cross-encode
 BI_ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 HUB_SECONDS = 3.0  # how long the hub may take to answer before we do without it
 NEEDED = ("config.json", "model.safetensors", "tokenizer_config.json")
+UNREACHED = {}  # name -> the error of this process's only attempt to reach the hub in `auto`
 FILES = ["*.json", "model.safetensors", "vocab.txt", "*_Pooling/*", "*_Dense/*", "*_Normalize/*"]
 
 
@@ -108,13 +109,15 @@ def find_cross_encoder(name=CROSS_ENCODER):
         raise ValueError(f"RERANKING_MODELS must be auto, bundled or official, not {choice!r}.")
     if choice == "bundled":
         return Weights(OUR_CROSS_ENCODER, f"{ours}.")
-    try:
-        return Weights(fetch(name), f"Cross-encoder: {name}, official weights.")
-    except ModelNotAvailable as error:
-        if choice == "official":
-            raise
-        why = f"{error.reason} and the official ones are not on this machine"
-        return Weights(OUR_CROSS_ENCODER, f"{ours}, because {why}.")
+    if choice == "official" or name not in UNREACHED or cached(name):
+        try:
+            return Weights(fetch(name), f"Cross-encoder: {name}, official weights.")
+        except ModelNotAvailable as error:
+            if choice == "official":
+                raise
+            UNREACHED[name] = error
+    why = f"{UNREACHED[name].reason} and the official ones are not on this machine"
+    return Weights(OUR_CROSS_ENCODER, f"{ours}, because {why}.")
 
 
 def fetch(name):
