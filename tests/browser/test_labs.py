@@ -93,7 +93,7 @@ def test_stop_ends_a_load_in_the_browser(page):
     box = lab_box(page, "Search lab")
     for choice in ("the ten documents", "my own text"):
         box.get_by_label("documents", exact=True).select_option(choice)
-    many = "\n\n".join(f"Passage {i} is about the number {i}." for i in range(2000))
+    many = "\n\n".join(4 * f"Passage {i} is about the number {i}. " for i in range(2000))
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.evaluate("text => navigator.clipboard.writeText(text)", many)
     box.locator("textarea").press("ControlOrMeta+A")
