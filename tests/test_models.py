@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import reranking as rr
+from reranking import hub as hub_module
 from reranking import models
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
@@ -207,7 +208,7 @@ def test_auto_tries_the_hub_once_in_a_process(monkeypatch):
 
     def unreachable(name):
         attempts.append(name)
-        raise models.not_available(name, "the hub could not be reached")
+        raise hub_module.not_available(name, "the hub could not be reached")
 
     monkeypatch.setattr(models, "fetch", unreachable)
     monkeypatch.setattr(models, "UNREACHED", {})

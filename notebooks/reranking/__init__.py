@@ -2,7 +2,7 @@
 
 Each module begins with a line that says what it is for. Read them as you meet them:
 
-- from notebook 1 on: search, models, data, evaluation, timing, plots, widgets
+- from notebook 1 on: search, models, hub, data, evaluation, timing, plots, widgets
 - notebook 2: probes, int8
 - notebook 3: first_stages, gallery, plots_of_time
 - notebook 4: vector_sets, vector_indexes, index_measuring, scaling, distractors

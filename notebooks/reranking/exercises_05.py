@@ -55,12 +55,14 @@ def own_key(function):
         return "the order of the words matters to a cross-encoder. Keep it."
     if same(function, ("a note book", *usual[1:]), ("a notebook", *usual[1:])):
         return "without any blanks, two different queries become one. Keep one between words."
-    if same(function, ("c++ code", *usual[1:]), ("c code", *usual[1:])):
-        return "the models read punctuation, so its loss can change the result. Keep it."
     if same(function, ("bread", 11, *usual[2:]), ("bread1", 1, *usual[2:])):
         return "two different searches glue together to the same text. Use a tuple."
-    for other in ("How to bake bread", "How to bake-bread?"):
-        if same(function, usual, (other, *usual[1:])):
+    for one, other in (
+        ("c++ code", "c code"),
+        ("How to bake bread?", "How to bake bread"),
+        ("How to bake bread?", "How to bake-bread?"),
+    ):
+        if same(function, (one, *usual[1:]), (other, *usual[1:])):
             return "the models read punctuation, so its loss can change the result. Keep it."
     if not same(function, usual, ("how to BAKE bread?", *usual[1:])):
         return "capital and small letters should get the same key."
